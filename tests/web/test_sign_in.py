@@ -68,6 +68,32 @@ async def test_without_a_link_or_with_half_of_one_the_page_says_what_to_do(visit
     await expect(ann.page.get_by_role("status")).to_contain_text("This link is broken")
 
 
+async def test_a_broken_link_takes_nobody_s_session(visit: Visit) -> None:
+    ann = await visit("ann")
+    await ann.sign_in()
+    await ann.page.goto(f"{ann.site.address}/index.html#token=half")
+    await expect(ann.page.get_by_role("status")).to_contain_text("This link is broken")
+    await ann.page.reload()
+    await ann.connected()
+
+
+async def test_a_configuration_that_cannot_be_used_is_said(visit: Visit) -> None:
+    ann = await visit("ann")
+
+    async def give_config(route: Route) -> None:
+        await route.fulfill(json={"url": "https://[chat.example"})
+
+    await ann.page.route("**/config.json", give_config)
+    await ann.page.goto(ann.link())
+    await expect(ann.page.get_by_role("status")).to_contain_text("set up wrongly")
+    # What is kept of it may have been written over by other pages of the origin.
+    await ann.page.unroute("**/config.json")
+    await ann.page.route("**/config.json", lambda route: route.abort())
+    await ann.page.evaluate("() => localStorage.setItem('parley.config', '{half')")
+    await ann.page.reload()
+    await expect(ann.page.locator(".connection")).to_be_visible()
+
+
 async def test_the_marketplace_signs_in_with_its_own_session(visit: Visit) -> None:
     ann = await visit("ann")
     asked = await _marketplace(ann, {"json": {"token": ann.site.system.token(ann.user)}})

@@ -11,6 +11,7 @@ const WORDS = {
   "broken link": "signin.broken_link",
   "signed out": "signin.signed_out",
   unreachable: "signin.unreachable",
+  "broken configuration": "signin.broken_configuration",
 } as const;
 
 interface Props {

@@ -16,6 +16,7 @@ import {
   keepToken,
   keptToken,
   readConfig,
+  socketAddress,
   takeToken,
   userOf,
 } from "./sign-in.ts";
@@ -36,7 +37,12 @@ export interface Session {
 }
 
 /** Why nobody is signed in: the page says what to do. */
-export type SignInProblem = "no link" | "broken link" | "signed out" | "unreachable";
+export type SignInProblem =
+  | "no link"
+  | "broken link"
+  | "signed out"
+  | "unreachable"
+  | "broken configuration";
 
 /** How far signing in has come. */
 export type SignIn =
@@ -128,9 +134,12 @@ function open(
   token: ConstructorParameters<typeof Client>[0]["token"],
   config: Config,
 ): void {
-  const url = new URL(config.url ?? "/ws", location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-  const client = new Client({ url: url.href, token, user, store: new IndexedDbStore() });
+  const url = socketAddress(config);
+  if (!url) {
+    fail("broken configuration", config);
+    return;
+  }
+  const client = new Client({ url, token, user, store: new IndexedDbStore() });
   client.on((event) => {
     if (event.type === "error" && event.error.name === "StorageError") {
       storageProblem.value = event.error;
@@ -142,11 +151,11 @@ function open(
   client.connect();
   const session: Session = {
     client,
-    http: new HttpClient({ url: url.href, token }),
+    http: new HttpClient({ url, token }),
     user,
     config,
     byLink: typeof token === "string",
-    server: url.href,
+    server: url,
     leave: signOut,
   };
   signIn.value = { state: "signed in", session };

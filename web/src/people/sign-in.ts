@@ -25,7 +25,8 @@ export function takeToken(): string | undefined {
   if (!token) return undefined;
   history.replaceState(null, "", location.pathname + location.search);
   path.value = pathOf(location.hash);
-  keepToken(token);
+  // A broken link takes nobody's session.
+  if (userOf(token)) keepToken(token);
   return token;
 }
 
@@ -74,8 +75,26 @@ export async function readConfig(): Promise<Config> {
     return said;
   } catch {
     // No network, or a host that answers every path with a page.
-    return JSON.parse(recall(CONFIG) ?? "{}") as Config;
+    return keptConfig();
   }
+}
+
+/** Give the `config.json` of before. */
+function keptConfig(): Config {
+  try {
+    return JSON.parse(recall(CONFIG) ?? "{}") as Config;
+  } catch {
+    // Somebody else on this origin has written over it.
+    return {};
+  }
+}
+
+/** Give the address of the socket; undefined when the configuration names none. */
+export function socketAddress({ url: said = "/ws" }: Config): string | undefined {
+  if (!URL.canParse(said, location.href)) return undefined;
+  const url = new URL(said, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  return /^wss?:$/.test(url.protocol) ? url.href : undefined;
 }
 
 /** Fetch a token from the marketplace; null when nobody is signed in there. Rejects when it does not answer. */
