@@ -15,7 +15,7 @@ from tests.support.moderator import Moderator as Colleague
 from tests.support.moderator import moderating
 from tests.support.node import built_desk
 from tests.support.system import Part, System
-from tests.web.conftest import PATIENCE, check_screen
+from tests.web.conftest import PATIENCE, check_screen, keep_picture
 
 # Of disputes, in which moderators decide after that: 2 s.
 _STATEMENTS_HOURS = 2 / 3600
@@ -87,6 +87,10 @@ class Moderator:
     def row(self, case: str) -> Any:
         """The line of a case in a list."""
         return self.page.locator(f'[data-case="{case}"]')
+
+    async def picture(self, name: str) -> None:
+        """Keep a picture of the screen, below .data/screenshots."""
+        await keep_picture(self.page, f"desk-{name}")
 
     async def check(self, name: str) -> None:
         """Keep a picture of the screen, without serious findings of axe, and not too wide."""

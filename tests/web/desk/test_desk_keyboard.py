@@ -85,7 +85,7 @@ async def test_a_moderator_needs_no_mouse(moderator: Enter, quarrel: Quarrel) ->
     await keyboard.type("Terms 1")
     await mia.press("Enter")
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("Your account is banned.")
+    await expect(dialog).to_contain_text("Your account is banned")
     await expect(dialog.get_by_label("Language of the reader")).to_be_focused()
     await mia.press("Tab", "Tab")
     await expect(page.get_by_role("button", name="Decide, and next case")).to_be_focused()

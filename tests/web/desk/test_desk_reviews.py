@@ -74,7 +74,7 @@ async def test_a_sanction_is_lifted_with_a_reason(moderator: Enter, quarrel: Qua
     page = mia.page
     sanction = page.locator(".line", has_text=f"Suspension of {talk.bob}")
     await sanction.locator("summary").click()
-    await expect(sanction).to_contain_text("Your account is suspended.")
+    await expect(sanction).to_contain_text("Your account is suspended")
     await mia.check("sanctions-320-dark")
     await sanction.get_by_role("button", name="Lift").click()
     dialog = page.get_by_role("dialog")

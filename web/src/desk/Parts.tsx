@@ -27,7 +27,7 @@ export function reasonsIn(statement: StatementOfReasons): Reasons {
     facts: statement.facts,
     ground: statement.ground,
     rule: statement.rule,
-    isDetectedByMachine: statement.automated_detection,
+    isFoundByMachine: statement.automated_detection,
     isDecidedByMachine: statement.automated_decision,
     appealUntil: statement.appeal_until_time,
   };
@@ -70,7 +70,7 @@ export function SanctionWords({ sanction, isLinked = false }: SanctionProps): JS
       <summary>
         {sanctionWords(sanction)} {lift_time && <span class="fact">{t("sanction.lifted")}</span>}
       </summary>
-      {statement && <Statement reasons={reasonsIn(statement)} />}
+      {statement && <Statement heading="h3" reasons={reasonsIn(statement)} />}
       <p class="muted">{t("sanction.imposed_by", { by: oneLine(sanction.imposed_by) })}</p>
       {isLinked && case_id && <a href={addressOf("case", case_id)}>{t("case.open")}</a>}
     </details>

@@ -45,7 +45,7 @@ export function PreviewDialog({ preview, action, onDecide, onClose }: Props): JS
             // Statements have no names, and their order is that of the measures.
             <section key={`${place}`} class="preview">
               <h3>{t("preview.to", { users: names(recipients) })}</h3>
-              <Statement reasons={reasonsIn(statement)} inLanguage={theirs} />
+              <Statement heading="h4" reasons={reasonsIn(statement)} inLanguage={theirs} />
             </section>
           ))}
         </>

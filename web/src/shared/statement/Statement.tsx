@@ -4,61 +4,68 @@ import { dayAndTime } from "../format.ts";
 import { type Language, language } from "../language.ts";
 import { type SharedMessageKey, sharedText } from "../messages.ts";
 
-/** Why somebody is restricted, as article 17 of the Digital Services Act wants it told. */
+/** A statement of reasons, as article 17 of the Digital Services Act wants it told. */
 export interface Reasons {
   readonly kind: string;
   /** RFC 3339. */
-  readonly since: string | undefined;
+  readonly since: string;
   /** Undefined: until it is lifted. */
   readonly until: string | undefined;
   readonly facts: string;
   readonly ground: string;
   readonly rule: string;
-  readonly isDetectedByMachine: boolean;
+  readonly isFoundByMachine: boolean;
   readonly isDecidedByMachine: boolean;
-  readonly appealUntil: string | undefined;
+  /** Undefined where the page says otherwise how one appeals. */
+  readonly appealUntil?: string | undefined;
 }
 
 interface Props {
   readonly reasons: Reasons;
   /** The reader's; without it the language of the page. */
   readonly inLanguage?: Language;
+  readonly heading: "h2" | "h3" | "h4";
+  /** How it has ended, if so, in words. */
+  readonly ended?: string | undefined;
 }
 
-/** A statement of reasons, as the one reads it whom it restricts. */
-export function Statement({ reasons, inLanguage = language.value }: Props): JSX.Element {
-  const { kind, since, until, facts, ground, rule, appealUntil } = reasons;
+/** The reasons of a sanction, as they are read by the one whom it restricts. */
+export function Statement({
+  reasons,
+  inLanguage = language.value,
+  heading: Heading,
+  ended,
+}: Props): JSX.Element {
+  const { since, until, facts, ground, rule, appealUntil } = reasons;
   const t = (key: SharedMessageKey, values = {}) => sharedText(key, values, inLanguage);
+  const kind = KINDS.find((one) => one === reasons.kind);
+  const lasts = until
+    ? t("statement.until", { until: dayAndTime(until, inLanguage) })
+    : t(kind === "warning" ? "statement.forbids_nothing" : "statement.until_lifted");
   return (
     <div class="statement" lang={inLanguage}>
-      <p>
-        <strong>{t(kindKey(kind))}</strong>
-      </p>
-      <dl>
+      <Heading>{t(`statement.kind_${kind ?? "unspecified"}`)}</Heading>
+      <p role="status">{ended ?? lasts}</p>
+      {!ended && kind && <p>{t(`statement.means_${kind}`)}</p>}
+      <dl class="reasons">
         <dt>{t("statement.facts")}</dt>
         <dd>
           <Words text={facts} />
         </dd>
-        <dt>{t("statement.rule")}</dt>
+        <dt>{t(ground === "law" ? "statement.rule_law" : "statement.rule_terms")}</dt>
         <dd>
           <Words text={rule} />
         </dd>
-        <dt>{t("statement.ground")}</dt>
-        <dd>{t(groundKey(ground))}</dd>
-        {since && (
-          <>
-            <dt>{t("statement.from")}</dt>
-            <dd>{dayAndTime(since, inLanguage)}</dd>
-          </>
-        )}
-        {kind !== "warning" && (
-          <>
-            <dt>{t("statement.until")}</dt>
-            <dd>{until ? dayAndTime(until, inLanguage) : t("statement.until_lifted")}</dd>
-          </>
-        )}
+        <dt>{t("statement.since")}</dt>
+        <dd>{dayAndTime(since, inLanguage)}</dd>
+        <dt>{t("statement.found_by")}</dt>
+        <dd>
+          {t("statement.by", {
+            found: reasons.isFoundByMachine ? "machine" : "person",
+            decided: reasons.isDecidedByMachine ? "machine" : "person",
+          })}
+        </dd>
       </dl>
-      <p>{t(machineKey(reasons))}</p>
       {appealUntil && (
         <p>{t("statement.appeal", { until: dayAndTime(appealUntil, inLanguage) })}</p>
       )}
@@ -66,6 +73,7 @@ export function Statement({ reasons, inLanguage = language.value }: Props): JSX.
   );
 }
 
+// A server that is newer may know others.
 const KINDS = [
   "banned",
   "conversation_locked",
@@ -75,20 +83,3 @@ const KINDS = [
   "suspended",
   "warning",
 ] as const;
-
-function kindKey(kind: string): SharedMessageKey {
-  // A kind that is newer than this app.
-  return `statement.kind_${KINDS.find((one) => one === kind) ?? "unspecified"}`;
-}
-
-function groundKey(ground: string): SharedMessageKey {
-  return ground === "law" || ground === "terms"
-    ? `statement.ground_${ground}`
-    : "statement.ground_unspecified";
-}
-
-function machineKey({ isDetectedByMachine, isDecidedByMachine }: Reasons): SharedMessageKey {
-  if (isDetectedByMachine && isDecidedByMachine) return "statement.automated_both";
-  if (isDecidedByMachine) return "statement.automated_decision";
-  return isDetectedByMachine ? "statement.automated_detection" : "statement.automated_none";
-}
