@@ -38,6 +38,8 @@ async def test_who_is_warned_and_muted_reads_why_and_appeals(visit: Visit) -> No
         await page.get_by_role("button", name="J\u2019ai lu").click()
         await expect(page.locator(".banner", has_text="vous ont averti")).to_have_count(0)
         await ann.check("muted-320-fr")
+        await banner.locator("summary").press("Enter")
+        await expect(banner.get_by_text(FACTS)).to_be_visible()
         # By keyboard alone.
         await banner.get_by_role("link", name="Motifs et appel").press("Enter")
         card = page.locator('.card[data-kind="muted"]')

@@ -1,4 +1,4 @@
-import type { Sanction, Standing } from "@parley/client";
+import { Banned, type Sanction, type Standing } from "@parley/client";
 import { beforeEach, describe, expect, it } from "vitest";
 import { refusalWords } from "../src/people/forms/refusals.ts";
 import { REASONS, reasonWords, reportProblems } from "../src/people/report/reasons.ts";
@@ -162,6 +162,7 @@ describe("refusals", () => {
     [{ code: "INVALID_STATE", d: { reason: "STALE_SETTLEMENT" } }, "the proposal has changed"],
     [{ code: "UNREACHABLE" }, "does not answer"],
     [{ code: "SANCTIONED" }, "sanction"],
+    [new Banned({ banned: true }), "sanction"],
     [{ code: "INVALID_STATE", reason: "SOMETHING_NEW" }, "changed meanwhile"],
     [{ code: "SOMETHING_NEW", message: "no" }, "no"],
     [new Error("broken"), "broken"],

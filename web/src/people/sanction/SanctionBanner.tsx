@@ -40,11 +40,11 @@ export function SanctionBanner(): JSX.Element | null {
     <div class="sanctions">
       {mute && (
         <Banner kind="warning" actions={<Reasons />}>
-          <p>
-            <strong>{t("sanction.muted_until", { until: dayAndTime(mute.until ?? "") })}</strong>{" "}
-            {t("sanction.left_muted")}
-          </p>
-          <Facts sanction={mute} />
+          <Told
+            title={t("sanction.muted_until", { until: dayAndTime(mute.until ?? "") })}
+            left={t("sanction.left_muted")}
+            sanction={mute}
+          />
         </Banner>
       )}
       {notice && (
@@ -67,10 +67,7 @@ export function SanctionBanner(): JSX.Element | null {
             </>
           }
         >
-          <p>
-            <strong>{t(`sanction.told_${kindOf(notice) as "warning"}`)}</strong>
-          </p>
-          <Facts sanction={notice} />
+          <Told title={t(`sanction.told_${kindOf(notice) as "warning"}`)} sanction={notice} />
         </Banner>
       )}
     </div>
@@ -89,20 +86,35 @@ export function LockBanner({
   if (!lock) return null;
   return (
     <Banner kind="warning" actions={<Reasons />}>
-      <p>
-        <strong>{t("sanction.told_locked")}</strong> {t("sanction.left_locked")}
-      </p>
-      <Facts sanction={lock} />
+      <Told title={t("sanction.told_locked")} left={t("sanction.left_locked")} sanction={lock} />
     </Banner>
   );
 }
 
-function Facts({ sanction }: { readonly sanction: Sanction }): JSX.Element {
+/** How wide a window is that has room for reasons above its words, in CSS pixels. */
+const ROOM = 736;
+
+interface ToldProps {
+  readonly title: string;
+  /** The things that can still be done. */
+  readonly left?: string;
+  readonly sanction: Sanction;
+}
+
+/** A sanction in a line, with its reasons, which are folded where there is little room. */
+function Told({ title, left, sanction }: ToldProps): JSX.Element {
   const { facts, rule } = sanction.statement;
+  const [isOpen] = useState(() => innerWidth >= ROOM);
   return (
-    <p class="banner-facts">
-      <Words text={facts} /> (<Words text={rule} />)
-    </p>
+    <details open={isOpen}>
+      <summary>
+        <strong>{title}</strong>
+      </summary>
+      {left && <p>{left}</p>}
+      <p class="banner-facts">
+        <Words text={facts} /> (<Words text={rule} />)
+      </p>
+    </details>
   );
 }
 
