@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { readMessages } from "./vite.messages.ts";
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -7,6 +8,7 @@ export default defineConfig({
   root: file("."),
   // Any host can serve it below any path.
   base: "./",
+  plugins: [readMessages()],
   resolve: {
     alias: [
       {

@@ -1,5 +1,6 @@
 /** The language of the page, and its messages. */
 
+import type { MessageFormatElement } from "@formatjs/icu-messageformat-parser";
 import { signal } from "@preact/signals";
 import IntlMessageFormat from "intl-messageformat";
 import { recall, remember } from "./settings.ts";
@@ -38,19 +39,18 @@ export function chooseLanguage(chosen: Language): void {
   language.value = chosen;
 }
 
-/** Make the translation of messages, which are in the format ICU MessageFormat. */
+/** Make the translation of messages, which are in the format ICU MessageFormat; vite.messages.ts has read them. */
 export function translator<Key extends string>(
-  messages: Readonly<Record<Language, Readonly<Record<Key, string>>>>,
+  messages: Readonly<Record<Language, Readonly<Record<Key, string | MessageFormatElement[]>>>>,
 ): Translate<Key> {
   const formats = new Map<string, IntlMessageFormat>();
   return (key, values = {}, inLanguage = language.value) => {
+    const message = messages[inLanguage][key];
+    if (typeof message === "string") return message;
     const name = `${inLanguage} ${key}`;
     let format = formats.get(name);
     if (!format) {
-      format = new IntlMessageFormat(messages[inLanguage][key], inLanguage, undefined, {
-        // Messages are text, in which "<" is a character.
-        ignoreTag: true,
-      });
+      format = new IntlMessageFormat(message, inLanguage);
       formats.set(name, format);
     }
     return String(format.format(values));
