@@ -7,6 +7,7 @@ from command_line.demo.actor import Actor, Say, must, new_key, write
 from command_line.demo.deal import deal
 from command_line.demo.dispute import dispute
 from command_line.demo.moderation import Moderate, moderate, verify
+from command_line.demo.open_ends import leave_open
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError
 from parley_client.errors import ParleyError
@@ -31,6 +32,7 @@ async def run(url: str, mint: Callable[[str], str], call: Moderate, say: Say) ->
         await deal(alice, bob, conversation, say)
         await moderate(alice, bob, conversation, call, say)
         await dispute(alice, bob, conversation, say)
+        await leave_open(alice, bob, conversation, say)
         await verify(call, say)
     except (ParleyError, KeyError, OSError) as error:
         raise CommandError(f"the demo failed: {type(error).__name__}: {error}") from error

@@ -103,8 +103,14 @@ async def test_the_play_goes_on_in_the_browser(web_browser: Browser, tmp_path: P
         await expect(bob.locator(".messages").get_by_text("It drips no more.")).to_be_visible()
         await say(bob, "Glad to hear.")
         await expect(alice.locator(".messages").get_by_text("Glad to hear.")).to_be_visible()
-        (case,) = await read_cases(links["mia"], state="decided")
-        assert case["accused"] == ["bob"]
+        # What the play has left open: an offer, a dispute, a report.
+        await expect(alice.locator(".deal-panel").get_by_text("A new tap").first).to_be_visible()
+        await expect(alice.get_by_role("button", name="Accept", exact=True)).to_be_visible()
+        await bob.locator(".conversation-line", has_text="Garden fence").first.click()
+        await expect(bob.get_by_text("Two boards are missing.").first).to_be_visible()
+        for state in ("open", "decided"):
+            (case,) = await read_cases(links["mia"], state=state)
+            assert case["accused"] == ["bob"]
     assert wrong == []
 
 

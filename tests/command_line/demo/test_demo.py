@@ -135,11 +135,11 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(
     piped.process.stdin.write_eof()
     assert await piped.end() == (0, "")
     history = [line for line in piped.lines if line.startswith("#")]
-    assert len(history) == 18
+    assert len(history) == 20
     assert any("my kitchen tap drips" in line for line in history)
     assert any(line.endswith('* "Repair the kitchen tap" delivered by you') for line in history)
     assert any(line.endswith("me: (deleted)") for line in history)
-    assert any("#19 stored" in line for line in piped.lines)
+    assert any("#21 stored" in line for line in piped.lines)
 
     demo.signal(signal.SIGINT)
     assert (await demo.end())[0] == 0
