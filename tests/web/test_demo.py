@@ -107,7 +107,8 @@ async def test_the_play_goes_on_in_the_browser(web_browser: Browser, tmp_path: P
         await expect(alice.locator(".deal-panel").get_by_text("A new tap").first).to_be_visible()
         await expect(alice.get_by_role("button", name="Accept", exact=True)).to_be_visible()
         await bob.locator(".conversation-line", has_text="Garden fence").first.click()
-        await expect(bob.get_by_text("Two boards are missing.").first).to_be_visible()
+        await bob.get_by_role("link", name="Look at the dispute").click()
+        await expect(bob.get_by_text("Two boards are missing.")).to_be_visible()
         for state in ("open", "decided"):
             (case,) = await read_cases(links["mia"], state=state)
             assert case["accused"] == ["bob"]
