@@ -22,6 +22,8 @@ from tests.support.system import System
 SCREENSHOTS = ROOT / ".data" / "screenshots"
 # Of somebody else, with elements of the app in them.
 _PAGES = Path(__file__).parent / "pages"
+# Looks for what is cut off, covered or too small.
+VISUAL = (Path(__file__).parent / "visual.js").read_text("utf-8")
 # For how long anything may take on a machine under load, in milliseconds.
 PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)

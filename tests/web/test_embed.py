@@ -3,11 +3,14 @@
 import asyncio
 import gzip
 from typing import Any, NamedTuple
+from uuid import uuid4
 
+import pytest
 from playwright.async_api import Page, WebSocket, expect
 
 from tests.support.node import WEB, built_web
-from tests.web.conftest import PATIENCE, Person, Visit, check_accessible
+from tests.web.conftest import PATIENCE, VISUAL, Person, Visit, check_accessible
+from tests.web.story import tell
 
 # Bytes of parley.js as it is sent; docs/web.md names it.
 _LARGEST = 88 * 1024
@@ -228,6 +231,32 @@ async def test_two_people_in_one_page_and_those_who_are_not_let_in(visit: Visit)
     await host.give("ann", _token(ann, other))
     await first.get_by_role("button").click()
     await host.is_told("state", state="live", user=other)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_the_elements_look_right_where_there_is_little_room(
+    visit: Visit, language: str
+) -> None:
+    """An inbox and a chat of 320 pixels, in a wide window."""
+    ann = await visit("ann", height=900)
+    story = await tell(ann.site.system, f"-{uuid4().hex[:4]}")
+    host = await _host(ann)
+    await host.give("ann", ann.site.system.token(story.user))
+    await host.make(".two", "parley-inbox", "ann", language=language)
+    await host.make(".two", "parley-chat", "ann", conversation=story.offered, back="")
+    chat, inbox = host.page.locator("parley-chat"), host.page.locator("parley-inbox")
+    await expect(inbox.locator(".conversation-line")).to_have_count(4)
+    await expect(chat.locator("[data-step=accept]")).to_be_visible()
+    wrong = []
+    for element in (inbox, chat):
+        await element.scroll_into_view_if_needed()
+        wrong += await element.evaluate(VISUAL)
+    await ann.picture(f"embed-narrow-{language}")
+    await chat.locator("[data-step=counter]").click()
+    await expect(chat.get_by_role("dialog")).to_be_visible()
+    wrong += await chat.evaluate(VISUAL)
+    await ann.picture(f"embed-dialog-{language}")
+    assert not wrong, "\n".join(wrong)
 
 
 async def test_reports_are_followed_within_the_element(visit: Visit) -> None:

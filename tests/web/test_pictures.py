@@ -10,10 +10,9 @@ from playwright.async_api import Page, expect
 
 from tests.support.moderator import moderating
 from tests.support.pictures import small_picture
-from tests.web.conftest import SCREENSHOTS, Person, Visit, WebSite, check_accessible
+from tests.web.conftest import SCREENSHOTS, VISUAL, Person, Visit, WebSite, check_accessible
 from tests.web.story import Story, tell
 
-_VISUAL = (Path(__file__).parent / "visual.js").read_text("utf-8")
 _SIZES = ((320, 640), (768, 1024), (1280, 800))
 # Where axe reads as well, which takes long: each width, theme and language twice.
 _READ = {"en": {(320, "light"), (1280, "dark")}, "fr": {(320, "dark"), (1280, "light")}}
@@ -62,7 +61,7 @@ class Looks:
                 await self.page.emulate_media(color_scheme=theme)
                 look = f"look-{name}-{width}-{self.language}-{theme}"
                 await self.person.picture(look)
-                found = await self.page.evaluate(_VISUAL)
+                found = await self.page.evaluate(VISUAL)
                 self.wrong += [f"{look}: {one}" for one in found]
                 if (width, theme) in _READ[self.language]:
                     await self._accessible(look)
@@ -184,7 +183,7 @@ async def test_what_looks_wrong_is_found(visit: Visit) -> None:
     """Each mistake of pages/mistakes.html, and nothing else."""
     ann = await visit("ann")
     await ann.page.goto(f"{ann.site.address}/mistakes.html")
-    found = await ann.page.evaluate(_VISUAL)
+    found = await ann.page.evaluate(VISUAL)
     expected = [
         "beside the window: <p",
         "cut off at its side: <div",

@@ -1,12 +1,16 @@
 // Looks for what a person would see at once: words that are cut off or stand out of their box, things that lie over
 // each other or beside the window, and targets that are too small. Gives findings, in words.
-() => {
+// It looks at the page, or into the shadow root of an element that is in view.
+(host) => {
   const SLACK = 1;
   const SMALLEST = 24;
   const TARGETS = "a[href], button, input, select, textarea, summary, [role=button]";
   const found = new Set();
   // What lies below a modal dialog cannot be used.
-  const root = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  const scope = host ? host.shadowRoot : document;
+  const whole = host ? scope.querySelector(".base") : document.body;
+  const root = [...scope.querySelectorAll("dialog[open]")].at(-1) ?? whole;
+  const room = host ? host.getBoundingClientRect() : { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
 
   const nameOf = (element) => {
     const words = (element.innerText || element.value || element.ariaLabel || "").trim();
@@ -39,7 +43,7 @@
   };
 
   const page = document.documentElement;
-  if (page.scrollWidth > page.clientWidth) found.add(`the page scrolls sideways`);
+  if (!host && page.scrollWidth > page.clientWidth) found.add(`the page scrolls sideways`);
   const elements = [root, ...root.querySelectorAll("*")].filter(isSeen);
   for (const element of elements) {
     const style = getComputedStyle(element);
@@ -62,7 +66,7 @@
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const rect of range.getClientRects()) {
-      if ((rect.left < -SLACK || rect.right > innerWidth + SLACK) && !cutsAside(parent))
+      if ((rect.left < room.left - SLACK || rect.right > room.right + SLACK) && !cutsAside(parent))
         found.add(`beside the window: ${nameOf(parent)}`);
       const shown = shownIn(parent, rect);
       if (isMore(shown, 0)) words.push({ parent, shown });
@@ -91,7 +95,7 @@
         found.add(`over each other: ${nameOf(element)} / ${nameOf(other.element)}`);
     }
     if (!isMore(shown, 8) || isInWords) continue;
-    const top = document.elementFromPoint(
+    const top = scope.elementFromPoint(
       (shown.left + shown.right) / 2,
       (shown.top + shown.bottom) / 2,
     );

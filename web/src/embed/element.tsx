@@ -18,6 +18,8 @@ const RETRY_CAP = 30_000;
 /** Attributes that say whose conversations are shown, and where they are. */
 const SOURCES: readonly string[] = ["url", "token-url"];
 
+let isLanguageNamed = false;
+
 /** An element that shows a part of the people's app to whoever is signed in at the page around it. */
 export abstract class ParleyElement extends HTMLElement {
   static observedAttributes: readonly string[] = [...SOURCES, "language"];
@@ -177,6 +179,9 @@ export abstract class ParleyElement extends HTMLElement {
   }
 
   #chooseLanguage(): void {
+    // What an element names counts for all of them.
+    if (!this.language && isLanguageNamed) return;
+    isLanguageNamed = !!this.language;
     const around = this.parentElement?.closest<HTMLElement>("[lang]")?.lang;
     language.value = firstLanguage(this.language || undefined, around);
   }

@@ -1,5 +1,6 @@
 /** The look of the elements: one style sheet of a document for all of them, which no policy of the page refuses. */
 
+import frame from "../shared/frame.css?inline";
 import theme from "../shared/theme.css?inline";
 import embed from "./embed.css?inline";
 
@@ -19,7 +20,7 @@ export function dress(root: ShadowRoot): void {
   if (!sheet) {
     const { CSSStyleSheet: Sheet } = ownerDocument.defaultView ?? globalThis;
     sheet = new Sheet();
-    sheet.replaceSync([theme, ...Object.values(parts), embed].join("\n"));
+    sheet.replaceSync([theme, frame, ...Object.values(parts), embed].join("\n"));
     sheets.set(ownerDocument, sheet);
   }
   root.adoptedStyleSheets = [sheet];
