@@ -5,15 +5,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
-import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
-from starlette.types import ASGIApp
 
 from desk.events.broadcast import Broadcast
 from desk.events.watch import Watch
@@ -25,6 +23,7 @@ from desk.web.app import Health, build_app
 from desk.web.event_route import EventRoute
 from desk.web.origins import read_origins
 from desk.web.requests import Requests
+from desk.web.server import Server, configure
 from desk.web.session_routes import SessionRoutes
 from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
@@ -35,15 +34,6 @@ _logger = structlog.get_logger(__name__)
 
 
 _BACKLOG = 2048
-_IDLE_CONNECTIONS = 1000
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager
@@ -71,7 +61,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 EventRoute(requests, broadcast),
                 health,
             )
-            server = _Server(_configuration(app, settings))
+            server = Server(configure(app, settings))
             if settings.metrics_port:
                 serve_metrics(settings.metrics_host, settings.metrics_port, metrics.registry)
             watch = Watch(moderation, broadcast, sessions, settings.watch_timeout_seconds)
@@ -98,24 +88,6 @@ async def running(settings: Settings) -> AsyncIterator[int]:
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-
-
-def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="h11",
-        h11_max_incomplete_event_size=settings.max_head_bytes,
-        ws="none",
-        lifespan="off",
-        # Those that ask nothing are connections as well.
-        limit_concurrency=settings.open_requests + _IDLE_CONNECTIONS,
-        timeout_graceful_shutdown=settings.drain_seconds,
-        access_log=False,
-        log_config=None,
-        # The session alone says who asks.
-        proxy_headers=False,
-        server_header=False,
-    )
 
 
 async def serve(settings: Settings) -> None:

@@ -75,8 +75,9 @@ class Settings(TokenSettings):
     # The body of a request (413), and the time in which it has to come (408).
     max_body_bytes: Count = 256 * 1024
     body_timeout_seconds: Seconds = 10
-    # Line and headers of a request (400).
+    # Line and headers of a request (400), and the time in which they have to come.
     max_head_bytes: Count = 32 * 1024
+    head_timeout_seconds: Seconds = 10
     # Requests that are not answered yet, streams of events included; more are refused (503).
     open_requests: Count = 1000
     # Streams of events of one session; the oldest is ended.

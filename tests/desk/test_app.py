@@ -76,6 +76,29 @@ async def test_a_head_that_does_not_end_is_cut_off(serve_desk: ServeDesk) -> Non
         assert (await desk.page().get("/livez")).status_code == 200
 
 
+@on_sqlite
+async def test_a_head_that_comes_slowly_is_not_waited_for(serve_desk: ServeDesk) -> None:
+    """Neither at first nor after a request; a request that is answered slowly stays."""
+    async with serve_desk(head_timeout_seconds=0.3) as desk:
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /li")
+        await writer.drain()
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        mia = await desk.signed_in()
+        async with mia.events() as events:
+            await events.until("ready")
+            # Longer than a head may take.
+            for _ in range(3):
+                await desk.case()
+                await events.until("case")
+
+
 def test_the_description_is_valid_openapi() -> None:
     """By the validator of others, and each schema by that of JSON Schema."""
     document: dict[str, Any] = json.loads(generate())
