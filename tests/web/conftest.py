@@ -140,6 +140,11 @@ async def check_screen(page: Page, name: str) -> None:
         "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert wider <= 0, f"{name}: {wider} pixels wider than the window"
+    taller = await page.evaluate(
+        "() => document.documentElement.scrollHeight"
+        " - Math.max(innerHeight, document.body.scrollHeight)"
+    )
+    assert taller <= 0, f"{name}: {taller} pixels of the page are below all that is in it"
 
 
 async def check_accessible(page: Page) -> None:

@@ -57,6 +57,10 @@ async def test_an_own_message_is_edited_and_deleted_by_keyboard_alone(visit: Vis
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await ann.check("message-dialog")
+    # Over http from another machine a browser has no clipboard.
+    await page.evaluate("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    await page.get_by_role("button", name="Copy").evaluate("button => button.click()")
+    await expect(page.get_by_text("does not let it be copied")).to_be_visible()
     await page.keyboard.press("Enter")
     field = page.get_by_label(re.compile("new words"))
     await expect(field).to_be_focused()

@@ -3,6 +3,7 @@
 import { Client } from "@parley/client";
 import { HttpClient } from "@parley/client/http";
 import { IndexedDbStore } from "@parley/client/storage/indexeddb";
+import { MAXIMUM_ROWS } from "../people/limits.ts";
 import { type Session, storageProblem } from "../people/session.ts";
 import { forget, ownerOf } from "../people/shown.ts";
 import type { GetToken } from "./declared.d.ts";
@@ -59,6 +60,7 @@ function begin(server: string, owner: string, { token, user }: First, holder: Ho
     url: server,
     user,
     store: new IndexedDbStore(),
+    maxMessages: MAXIMUM_ROWS,
     token: (reason, signal) => {
       // The first one was just given.
       const first = known;

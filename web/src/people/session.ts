@@ -8,6 +8,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
 import { refusals } from "./deal/refusals.ts";
+import { MAXIMUM_ROWS } from "./limits.ts";
 import { notify } from "./notifications.ts";
 import { forget, ownerOf } from "./shown.ts";
 import {
@@ -139,7 +140,8 @@ function open(
     fail("broken configuration", config);
     return;
   }
-  const client = new Client({ url, token, user, store: new IndexedDbStore() });
+  const store = new IndexedDbStore();
+  const client = new Client({ url, token, user, store, maxMessages: MAXIMUM_ROWS });
   client.on((event) => {
     if (event.type === "error" && event.error.name === "StorageError") {
       storageProblem.value = event.error;

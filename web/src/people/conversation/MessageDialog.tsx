@@ -45,7 +45,7 @@ export function MessageDialog({ store, row, onEdit, onReport, onClose }: Props):
         )}
         <Button
           onClick={() => {
-            navigator.clipboard.writeText(text).then(
+            copy(text).then(
               () => setCopied("copied"),
               () => setCopied("copy_failed"),
             );
@@ -58,4 +58,9 @@ export function MessageDialog({ store, row, onEdit, onReport, onClose }: Props):
       <p role="status">{copied && t(`message.${copied}`)}</p>
     </Dialog>
   );
+}
+
+/** Copy a text. Rejects where the browser does not allow it, or has no clipboard: over `http:` it has none. */
+async function copy(text: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
 }

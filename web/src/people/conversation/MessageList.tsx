@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { day, isSameDay } from "../../shared/format.ts";
+import { MAXIMUM_ROWS } from "../limits.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import { MessageRow } from "./MessageRow.tsx";
@@ -33,6 +34,7 @@ export function MessageList({ store, view, onChoose }: Props): JSX.Element {
   const newer = live < 0 ? [] : rows.slice(live);
   usePlace(box, rows);
   useReading(box, store, view);
+  const firstNew = newKey(rows, opening.readUpTo, user);
   const line = (row: Row, place: number) => (
     <Line
       key={row.key}
@@ -40,7 +42,7 @@ export function MessageList({ store, view, onChoose }: Props): JSX.Element {
       before={rows[place - 1]}
       view={view}
       // What this user has said or read is not new.
-      isFirstNew={row.key === newKey(rows, opening.readUpTo, user)}
+      isFirstNew={row.key === firstNew}
       onChoose={onChoose}
     />
   );
@@ -67,6 +69,9 @@ export function MessageList({ store, view, onChoose }: Props): JSX.Element {
         >
           {t("messages.older")}
         </Button>
+      )}
+      {rows.length >= MAXIMUM_ROWS && !view.hasOlder && (
+        <p class="muted">{t("messages.limit", { count: MAXIMUM_ROWS })}</p>
       )}
       {older.length > 0 && <ol class="rows">{older.map((row, place) => line(row, place))}</ol>}
       <div role="log" aria-label={t("messages.new_label")}>

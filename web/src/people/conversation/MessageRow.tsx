@@ -1,5 +1,6 @@
-import type { ConversationView, PendingRow, Row, StoredRow } from "@parley/client";
+import type { ConversationView, DealView, PendingRow, Row, StoredRow } from "@parley/client";
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { Icon } from "../../shared/components/Icon.tsx";
 import { Words } from "../../shared/components/Words.tsx";
@@ -21,12 +22,24 @@ interface Props {
 
 /** A row of a conversation: somebody's words, what happened to the deal, or words on their way. */
 export function MessageRow({ row, view, onChoose }: Props): JSX.Element {
-  if (row.state !== "stored") return <Pending row={row} />;
-  if (row.message.event) return <Happening row={row} view={view} onChoose={onChoose} />;
-  return <Stored row={row} view={view} onChoose={onChoose} />;
+  const { peer, deal } = view;
+  const mark = row.state === "stored" ? markOf(row.message.seq, view) : undefined;
+  // There may be thousands of them: one that stands as it did is not rendered anew.
+  return useMemo(() => {
+    if (row.state !== "stored") return <Pending row={row} />;
+    if (row.message.event)
+      return <Happening row={row} peer={peer} deal={deal} onChoose={onChoose} />;
+    return <Stored row={row} mark={mark} onChoose={onChoose} />;
+  }, [row, mark, row.state === "stored" && row.message.event && deal, peer, onChoose]);
 }
 
-function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): JSX.Element {
+interface StoredProps {
+  readonly row: StoredRow;
+  readonly mark: MarkState | undefined;
+  readonly onChoose: (row: StoredRow) => void;
+}
+
+function Stored({ row, mark, onChoose }: StoredProps): JSX.Element {
   const { user } = useSession();
   const { message } = row;
   const { sender, text, tombstone, created_at, edited_at, seq } = message;
@@ -49,7 +62,7 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
       <p class="row-end" data-seq={seq}>
         <time dateTime={created_at}>{timeOfDay(created_at)}</time>
         {edited_at && !tombstone && <span>{t("message.edited")}</span>}
-        {isOwn && !tombstone && <Mark state={markOf(seq, view)} />}
+        {isOwn && !tombstone && mark && <Mark state={mark} />}
         {!tombstone && <More time={timeOfDay(created_at)} onClick={() => onChoose(row)} />}
         {tombstone === "removed" && isOwn && (
           <a href={addressOf("standing")}>{t("sanction.why")}</a>
@@ -59,11 +72,14 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
   );
 }
 
-function Happening({
-  row,
-  view,
-  onChoose,
-}: Props & { readonly row: StoredRow }): JSX.Element | null {
+interface HappeningProps {
+  readonly row: StoredRow;
+  readonly peer: string | undefined;
+  readonly deal: DealView | undefined;
+  readonly onChoose: (row: StoredRow) => void;
+}
+
+function Happening({ row, peer = "", deal, onChoose }: HappeningProps): JSX.Element | null {
   const { user } = useSession();
   const { event, created_at, seq } = row.message;
   if (!event) return null;
@@ -71,7 +87,7 @@ function Happening({
   return (
     <li class="row happening">
       <p>
-        <bdi>{eventWords(event, { user, peer: view.peer ?? "", deal: view.deal })}</bdi>
+        <bdi>{eventWords(event, { user, peer, deal })}</bdi>
       </p>
       {event.reason && (
         <p class="bubble" part="bubble">

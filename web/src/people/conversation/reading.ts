@@ -28,7 +28,10 @@ export function useReading(
         // A mark that does not arrive now is made with the next.
         if (seen.current > view.readUpTo) store.markRead(seen.current).catch(() => {});
       });
-      for (const end of root.querySelectorAll("[data-seq]")) observer.observe(end);
+      for (const end of root.querySelectorAll<HTMLElement>("[data-seq]")) {
+        // What is read already is not read again.
+        if (Number(end.dataset["seq"]) > view.readUpTo) observer.observe(end);
+      }
     };
     look();
     document.addEventListener("visibilitychange", look);
