@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from tests.desk.conftest import Desk, Page, ServeDesk, is_refused, measure
 from tests.moderation_service.conftest import Client
+
+# The desk holds no data.
+pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 
 
 async def decided(desk: Desk, mia: Page, *kinds: str) -> dict[str, Any]:
