@@ -15,6 +15,7 @@ import type { Acts, PartProps } from "../src/people/dispute/Dispute.tsx";
 import { OpenDispute } from "../src/people/dispute/OpenDispute.tsx";
 import { divide } from "../src/people/dispute/rules.ts";
 import { StatementForm } from "../src/people/dispute/StatementForm.tsx";
+import { waitingKey } from "../src/people/forms/Waiting.tsx";
 import { type Session, SessionProvider } from "../src/people/session.ts";
 import { chooseLanguage } from "../src/shared/language.ts";
 
@@ -311,5 +312,19 @@ describe("the form that opens a dispute", () => {
     );
     await show(dealAt(10_000, { state: "cancelled", allowed_actions: [] }));
     expect(box.querySelector("textarea")?.value).toBe("It leaks.");
+  });
+});
+
+describe("a command on its way", () => {
+  it.each([
+    ["kept", false, "live", "waiting.sent"],
+    ["kept", true, "live", "waiting.late"],
+    ["kept", true, "waiting", "waiting.offline"],
+    ["sending", false, "waiting", "waiting.offline_page"],
+    ["sending", true, "live", "waiting.late"],
+    // Over HTTP.
+    ["sending", true, "refused", "waiting.sent"],
+  ] as const)("%s, late: %s, %s: %s", (progress, isLate, state, key) => {
+    expect(waitingKey({ progress, isLate }, state)).toBe(key);
   });
 });

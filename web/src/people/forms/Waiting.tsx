@@ -1,6 +1,7 @@
+import type { State } from "@parley/client";
 import type { JSX } from "preact";
 import { useSnapshot } from "../../shared/stores.ts";
-import { t } from "../messages.ts";
+import { type MessageKey, t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import type { Command } from "./commands.ts";
 import { refusalWords } from "./refusals.ts";
@@ -13,17 +14,11 @@ interface Props {
 export function Waiting({ command }: Props): JSX.Element {
   const { client } = useSession();
   const { state } = useSnapshot(client.connection);
-  const { progress, isLate, error } = command;
-  const isWaiting = progress === "sending" || progress === "kept";
+  const { progress, error } = command;
   return (
     <>
       <p role="status" class="waiting">
-        {isWaiting &&
-          (state !== "live"
-            ? t("waiting.offline")
-            : isLate
-              ? t("waiting.late")
-              : t("waiting.sent"))}
+        {(progress === "sending" || progress === "kept") && t(waitingKey(command, state))}
       </p>
       {progress === "refused" && (
         <p role="alert" class="field-error">
@@ -32,4 +27,14 @@ export function Waiting({ command }: Props): JSX.Element {
       )}
     </>
   );
+}
+
+/** Name the words for a command on its way; who is let into no socket sends it over HTTP. */
+export function waitingKey(
+  { progress, isLate }: Pick<Command<unknown>, "progress" | "isLate">,
+  state: State,
+): MessageKey {
+  if (state === "refused") return "waiting.sent";
+  if (state !== "live") return progress === "kept" ? "waiting.offline" : "waiting.offline_page";
+  return isLate ? "waiting.late" : "waiting.sent";
 }
