@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
-from tests.web.desk.conftest import Enter, Quarrel, at_terminal
+from tests.web.desk.conftest import Enter, Quarrel, at_terminal, talking
 
 pytestmark = pytest.mark.xdist_group("desk")
 
@@ -110,6 +110,19 @@ async def test_what_happens_while_one_writes_has_to_be_looked_at_first(
     await expect(dialog).to_contain_text("Votre compte est suspendu")
     await expect(dialog).to_contain_text("He threatened.")
     await mia.check("preview-320")
+    # Another report at the last moment: nothing is decided, and what was written is still there.
+    async with talking(mia.desk, talk.ann) as (ann,):
+        theirs = ann.conversation_with(talk.bob, subject="Kitchen tap")
+        await theirs.report_message(talk.message, "scam")
+    await dialog.get_by_role("button", name="Decide", exact=True).click()
+    await expect(dialog).to_have_count(0)
+    await expect(mia.page.locator(".case-decision")).to_contain_text(
+        "The case has changed since you saw it: nothing was decided."
+    )
+    await expect(news).to_contain_text("another report")
+    await expect(form.get_by_label("Facts")).to_have_value("He threatened.")
+    await news.get_by_role("button", name="I have looked at it").click()
+    await form.get_by_role("button", name="Preview").click()
     await dialog.get_by_role("button", name="Decide", exact=True).click()
     await expect(mia.page.locator(".case-state")).to_have_text("Decided")
     await expect(mia.page.locator(".timeline")).to_contain_text("found a violation")

@@ -101,6 +101,14 @@ async def test_a_moderator_needs_no_mouse(moderator: Enter, quarrel: Quarrel) ->
     await expect(page.get_by_label("Order")).to_have_value("priority")
     await expect(mia.row(first.case)).to_be_visible()
     await expect(mia.row(second.case)).to_have_count(0)
+    # One comes back to the row from which one went.
+    await mia.row(first.case).focus()
+    await mia.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text(first.bob)
+    await mia.press("u")
+    await expect(mia.row(first.case)).to_be_visible()
+    await mia.press("j")
+    await expect(mia.row(first.case)).to_be_focused()
 
     # Whoever does not want single keys turns them off.
     await mia.press("g", ",")

@@ -9,6 +9,7 @@ import { useLoaded } from "../loading.ts";
 import { t, wordFor } from "../messages.ts";
 import { SanctionWords } from "../Parts.tsx";
 import { CaseLine } from "../queue/CaseLine.tsx";
+import { rowShortcuts } from "../Rows.tsx";
 import { useShortcuts } from "../shortcuts.ts";
 import { Reading } from "../Trouble.tsx";
 import { partiesOf } from "../words.ts";
@@ -18,6 +19,7 @@ export function Search(): JSX.Element {
   useTitle(t("title.search"));
   const wanted = query.value["q"] ?? "";
   useShortcuts(t("nav.search"), [
+    ...rowShortcuts(),
     {
       keys: "/",
       label: t("search.focus"),
