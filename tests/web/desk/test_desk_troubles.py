@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.web.desk.conftest import Enter, Quarrel, at_terminal
 
@@ -79,8 +79,27 @@ async def test_without_moderation_what_is_shown_says_how_old_it_is(
     await mia.row(talk.case).click()
     await expect(page.get_by_label("Note", exact=True)).to_have_value("Ils plaisantaient.")
     await page.get_by_role("button", name="Aperçu").click()
-    await page.get_by_role("button", name="Décider", exact=True).click()
+    # The answer to the decision is lost: the same is sent again, and was done once.
+    keys: list[str] = []
+
+    async def lose(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        answer = await route.fetch()
+        if len(keys) == 1:
+            await route.abort()
+        else:
+            assert (await answer.json())["duplicate"]
+            await route.fulfill(response=answer)
+
+    await page.route("**/decision", lose)
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Décider", exact=True).click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Le bureau ne répond pas")
+    await dialog.get_by_role("button", name="Décider", exact=True).click()
+    await expect(dialog).to_have_count(0)
     await expect(page.locator(".case-state")).to_have_text("Décidé")
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
 
 
 async def test_auditors_and_data_protection_have_their_own_screens(
