@@ -72,7 +72,9 @@ def build_app(
     """The routes of one desk. Raises ValueError or OSError for what cannot be served."""
     paths: dict[str, dict[str, Answer]] = {}
     for one in OPERATIONS:
-        paths.setdefault(one.path, {})[one.method] = requests.of_operation(one)
+        # Names of users may hold slashes, which the server gives decoded.
+        path = one.path.replace("{user}", "{user:path}")
+        paths.setdefault(path, {})[one.method] = requests.of_operation(one)
 
     async def refuse(_request: Request, error: Exception) -> Response:
         """Answer for a path or a method that there is not."""

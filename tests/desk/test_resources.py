@@ -133,6 +133,7 @@ async def test_a_person_is_erased_by_who_protects_data_alone(desk: Desk) -> None
     dora = await desk.signed_in("dora", "data_protection")
     erased = await dora.done("/users/bob/erasure")
     assert erased["erased"] == 0
+    assert await dora.done("/users/shop%2Fbob/erasure") == {"erased": 0, "kept": []}
     assert [(one["target_id"], one["reason"]) for one in erased["kept"]] == [
         (case["id"], "CASE_OPEN")
     ]

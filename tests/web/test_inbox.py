@@ -141,3 +141,7 @@ async def test_what_is_away_is_said_and_all_else_goes_on(visit: Visit) -> None:
     await ann.connected()
     await ann.sees("Deals are away")
     await expect(away).to_have_count(0)
+    # What is not there says so as well, and offers nothing.
+    await ann.go("c/nobody-knows")
+    await expect(ann.page.get_by_text("There is no such conversation")).to_be_visible()
+    await expect(ann.page.locator(".composer, .deal-panel, .messages")).to_have_count(0)

@@ -58,17 +58,22 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
       <Head view={shown} onMenu={() => setMenu(true)} />
       <LockBanner conversation={found} />
       <Trouble store={store} view={view} isRemembered={shown !== view} />
-      <DealPanel conversation={store} view={shown} />
-      <MessageList store={store} view={shown} onChoose={setChosen} />
-      <p class="typing" role="status">
-        {shown.typing ? t("typing.now", { peer: oneLine(shown.peer ?? "") }) : ""}
-      </p>
-      <Composer
-        store={store}
-        view={shown}
-        editing={changing?.state === "stored" ? changing : undefined}
-        onEdited={() => setEditing(undefined)}
-      />
+      {/* What is not there has no deal, and nothing can be said in it. */}
+      {view.error?.name !== "NotFound" && (
+        <>
+          <DealPanel conversation={store} view={shown} />
+          <MessageList store={store} view={shown} onChoose={setChosen} />
+          <p class="typing" role="status">
+            {shown.typing ? t("typing.now", { peer: oneLine(shown.peer ?? "") }) : ""}
+          </p>
+          <Composer
+            store={store}
+            view={shown}
+            editing={changing?.state === "stored" ? changing : undefined}
+            onEdited={() => setEditing(undefined)}
+          />
+        </>
+      )}
       {chosen && (
         <MessageDialog
           store={store}

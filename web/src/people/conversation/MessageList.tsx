@@ -77,7 +77,8 @@ export function MessageList({ store, view, onChoose }: Props): JSX.Element {
       <div role="log" aria-label={t("messages.new_label")}>
         <ol class="rows">{newer.map((row, place) => line(row, place + older.length))}</ol>
       </div>
-      {!rows.length && (
+      {/* What went wrong is said above. */}
+      {!rows.length && view.loading !== "failed" && (
         <p class="muted empty">
           {t(view.loading === "ready" ? "messages.none" : "messages.loading")}
         </p>
