@@ -6,11 +6,14 @@ That it was cut short at the end shows only who has kept its head (number and ha
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 GENESIS = "0" * 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,24 @@ class Break:
 def head_of(entry: AuditEntry) -> Head:
     """Give the head of a log that ends with this entry."""
     return Head(entry.number, entry.hash)
+
+
+def entry_of(document: Mapping[str, Any]) -> AuditEntry:
+    """Give an entry as the contract writes it in a document: the rules take milliseconds."""
+    at = datetime.fromisoformat(document["create_time"]) - _EPOCH
+    return AuditEntry(
+        number=document["number"],
+        at=at // timedelta(milliseconds=1),
+        actor=document["actor"],
+        capacity=document["capacity"],
+        action=document["action"],
+        target_kind=document["target_kind"],
+        target=document["target_id"],
+        version=document["version"],
+        digest=document["digest"],
+        previous=document["previous_hash"],
+        hash=document["hash"],
+    )
 
 
 def seal(entry: AuditEntry) -> str:

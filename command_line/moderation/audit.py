@@ -2,21 +2,19 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from command_line.display.console import CommandError, complain
-from command_line.display.timestamps import parse, short_time
+from command_line.display.timestamps import short_time
 from command_line.moderation.options import Limit
 from command_line.moderation.session import Session, audit_entries, audit_pages
-from service_kit.audit import AuditEntry, Break, Head, verify
+from service_kit.audit import Break, Head, entry_of, verify
 from service_kit.rpc.documents import Document
 
 REPORT_EVERY = 10_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
@@ -138,21 +136,3 @@ def walk(
     if announced != reached:
         raise BrokenLogError(reached.number + 1, f"the log should end with {announced.number}")
     return reached
-
-
-def entry_of(entry: Document) -> AuditEntry:
-    """The entry as the service's rules read it, its time in milliseconds."""
-    at = parse(entry["create_time"]) - EPOCH
-    return AuditEntry(
-        number=entry["number"],
-        at=at // timedelta(milliseconds=1),
-        actor=entry["actor"],
-        capacity=entry["capacity"],
-        action=entry["action"],
-        target_kind=entry["target_kind"],
-        target=entry["target_id"],
-        version=entry["version"],
-        digest=entry["digest"],
-        previous=entry["previous_hash"],
-        hash=entry["hash"],
-    )

@@ -1,8 +1,7 @@
 """The audit log: its entries, and its verification in stretches."""
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, convert
 
@@ -11,12 +10,11 @@ from desk.resources.cases import said
 from desk.resources.operation import Call
 from desk.structures.audit import AuditBreak, AuditHead, AuditPage, Verification
 from desk.structures.words import Said
-from service_kit.audit import AuditEntry, Break, Head, verify
+from service_kit.audit import AuditEntry, Break, Head, entry_of, verify
 
 _PAGE = 500
 # So that a request takes some seconds at most, however long the log is.
 _STRETCH = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
@@ -52,7 +50,7 @@ async def verify_audit(call: Call, query: Stretch) -> Verification:
     while True:
         page = await call.ask("ListAudit", after=reached.number, page_size=_PAGE)
         head = Head(page["head_number"], page["head_hash"] or Head().hash)
-        reached, problem = _walk(reached, [_entry_of(one) for one in page["entries"]], noted)
+        reached, problem = _walk(reached, [entry_of(one) for one in page["entries"]], noted)
         done = not page["more"]
         if problem is None and done:
             problem = _ending(reached, head, noted)
@@ -103,21 +101,3 @@ def _broken(found: Break | None) -> AuditBreak | None:
 
 def _told(head: Head) -> AuditHead:
     return AuditHead(number=head.number, hash=head.hash)
-
-
-def _entry_of(entry: dict[str, Any]) -> AuditEntry:
-    """The entry as the service's rules read it, its time in milliseconds."""
-    at = datetime.fromisoformat(entry["create_time"]) - _EPOCH
-    return AuditEntry(
-        number=entry["number"],
-        at=at // timedelta(milliseconds=1),
-        actor=entry["actor"],
-        capacity=entry["capacity"],
-        action=entry["action"],
-        target_kind=entry["target_kind"],
-        target=entry["target_id"],
-        version=entry["version"],
-        digest=entry["digest"],
-        previous=entry["previous_hash"],
-        hash=entry["hash"],
-    )

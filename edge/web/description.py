@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.metrics import Metrics
-from edge.web.static_file import StaticFile
+from service_kit.web.static_file import StaticFile
 
 _FOLDER = Path(__file__).resolve().parents[2] / "docs"
 _STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)

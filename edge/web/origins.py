@@ -5,9 +5,9 @@ Origin header is what keeps a foreign page from talking in its visitor's name.
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from service_kit.web.origins import as_browsers_write
+
 # What browsers and web views send of pages that have no host: sandboxed ones, and local files.
 # Anybody may have such a page, so they count only when they are listed as they are.
 _WITHOUT_HOST = frozenset({"null", "file://"})
@@ -38,26 +38,10 @@ def read_origins(origins: Iterable[str]) -> frozenset[str]:
     """
     checked = frozenset(origins)
     for origin in sorted(checked):
-        if origin not in _WITHOUT_HOST and origin != _as_browsers_write(origin):
+        if origin not in _WITHOUT_HOST and origin != as_browsers_write(origin):
             raise ValueError(
                 f"{origin!r} is no origin: write scheme://host or scheme://host:port,"
                 " in lower case, without a path, a final slash, a wildcard or a default port;"
                 " or null or file://, of pages without a host"
             )
     return checked
-
-
-def _as_browsers_write(origin: str) -> str | None:
-    """The serialised form of this origin (RFC 6454 6.2), or None when it cannot be one."""
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
-        return None
-    host = parts.hostname
-    if not parts.scheme or not host or not origin.isascii() or "*" in host:
-        return None
-    written_host = f"[{host}]" if ":" in host else host
-    if port is None or port == _DEFAULT_PORTS.get(parts.scheme):
-        return f"{parts.scheme}://{written_host}"
-    return f"{parts.scheme}://{written_host}:{port}"

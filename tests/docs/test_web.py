@@ -3,7 +3,8 @@
 import re
 
 from edge.settings import Settings
-from edge.web.people_app import _caching, _policy, _sharing
+from edge.web.people_app import _policy, _sharing
+from service_kit.web.built_app import caching
 from tests.support.node import ROOT
 
 _TEXT = (ROOT / "docs" / "web.md").read_text("utf-8")
@@ -38,8 +39,8 @@ def test_every_snippet_gives_the_policy_of_the_edge() -> None:
 
 def test_every_snippet_caches_as_the_edge_does() -> None:
     for server in (_blocks("nginx")[1], _blocks("caddy")[1]):
-        assert _caching("index.html") in server
-        assert f'"{_caching("assets/index-1.js")}"' in server
+        assert caching("index.html") in server
+        assert f'"{caching("assets/index-1.js")}"' in server
     assert _sharing("embed/parley.js")["Access-Control-Allow-Origin"] == "*"
     assert "`Access-Control-Allow-Origin: *` to `embed/parley.js`" in _TEXT
 
