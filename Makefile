@@ -116,7 +116,7 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(NPM) run --silent check
 
 pictures: $(READY) $(NODE_READY) ## Take the pictures of the README anew, and draw its plot
-	PARLEY_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/web/test_pictures.py -k readme
+	PARLEY_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/web/test_pictures.py tests/web/desk/test_desk_looks.py -k readme
 	$(BIN)/python docs/plot_performance.py
 
 documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript code

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, WebSocket, expect
+from playwright.async_api import Page, Route, WebSocket, expect
 
 from tests.support.node import WEB, built_web
 from tests.web.conftest import PATIENCE, VISUAL, Person, Visit, check_accessible
@@ -216,6 +216,20 @@ async def test_two_people_in_one_page_and_those_who_are_not_let_in(visit: Visit)
     await host.is_told("error", code="TOKEN_INVALID")
     await inbox.evaluate("(inbox) => { inbox.url = 'mailto:nobody' }")
     await host.is_told("error", code="URL_INVALID")
+    await inbox.evaluate("(inbox) => inbox.remove()")
+
+    # An address of the marketplace's own takes the place of a function.
+    asked: list[str] = []
+
+    async def answer(route: Route) -> None:
+        asked.append(route.request.method)
+        await route.fulfill(json={"token": _token(ann)})
+
+    await ann.context.route("**/parley-token", answer)
+    await host.make(".one", "parley-inbox", **{"token-url": "parley-token"})
+    await expect(inbox.locator(".conversation-line")).to_have_count(1)
+    assert asked == ["POST"]
+    assert len(host.sockets) == 2
     await inbox.evaluate("(inbox) => inbox.remove()")
 
     # Signed out at the marketplace: nothing is shown any more.

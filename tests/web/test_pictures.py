@@ -1,21 +1,17 @@
 """Looks of the main screens, at three widths, in both languages, light and dark."""
 
 import asyncio
-import os
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.moderator import moderating
-from tests.support.pictures import small_picture
-from tests.web.conftest import SCREENSHOTS, VISUAL, Person, Visit, WebSite, check_accessible
+from tests.support.system import System
+from tests.web.conftest import VISUAL, Visit, WebSite
+from tests.web.looks import Looks, keep_readme_picture
 from tests.web.story import Story, tell
 
-_SIZES = ((320, 640), (768, 1024), (1280, 800))
-# Where axe reads as well, which takes long: each width, theme and language twice.
-_READ = {"en": {(320, "light"), (1280, "dark")}, "fr": {(320, "dark"), (1280, "light")}}
 # The first paint of a first visit, with nothing kept, in milliseconds: on a machine that is busy
 # with tests, and over a line of a phone far from its mast.
 _FIRST_PAINT_MS = 4_000
@@ -27,10 +23,6 @@ _SLOW_LINE = {
     "uploadThroughput": 750_000 / 8,
 }
 
-# Where pictures of the README are kept, each of at most so many bytes.
-_PICTURES = Path(os.environ.get("PARLEY_PICTURES", SCREENSHOTS / "readme"))
-_LARGEST_PICTURE = 80 * 1024
-
 
 @pytest.fixture(scope="module")
 def readme_story(web_site: WebSite) -> Story:
@@ -38,54 +30,11 @@ def readme_story(web_site: WebSite) -> Story:
     return asyncio.run(tell(web_site.system, ""))
 
 
-class Looks:
-    """All looks of one screen after the other. What is wrong with any is told at the end."""
-
-    def __init__(self, person: Person, language: str) -> None:
-        self.person = person
-        self.page = person.page
-        self.language = language
-        self.wrong: list[str] = []
-
-    async def at(self, path: str, name: str, ready: str) -> None:
-        """Go somewhere in the app, and look at it once `ready`, a selector, is there."""
-        await self.person.go(path)
-        await self.of(name, ready)
-
-    async def of(self, name: str, ready: str) -> None:
-        """Look at what is open."""
-        await expect(self.page.locator(ready).first).to_be_attached()
-        for width, height in _SIZES:
-            await self.page.set_viewport_size({"width": width, "height": height})
-            for theme in ("light", "dark"):
-                await self.page.emulate_media(color_scheme=theme)
-                look = f"look-{name}-{width}-{self.language}-{theme}"
-                await self.person.picture(look)
-                found = await self.page.evaluate(VISUAL)
-                self.wrong += [f"{look}: {one}" for one in found]
-                if (width, theme) in _READ[self.language]:
-                    await self._accessible(look)
-
-    async def dialog(self, name: str, *buttons: str) -> None:
-        """Open a dialog by buttons, one after the other, look at it, and close it."""
-        for button in buttons:
-            await self.page.locator(button).first.click()
-        await self.of(name, "dialog[open]")
-        await self.page.keyboard.press("Escape")
-        await expect(self.page.locator("dialog[open]")).to_have_count(0)
-
-    async def _accessible(self, name: str) -> None:
-        try:
-            await check_accessible(self.page)
-        except AssertionError as found:
-            self.wrong.append(f"{name}: {found}")
-
-
 @pytest.mark.parametrize("language", ["en", "fr"])
 async def test_the_main_screens_at_three_widths(visit: Visit, language: str) -> None:
     """Nothing is cut off, covered or beside the window, and every target can be hit."""
     ann = await visit("ann", language=language)
-    looks = Looks(ann, language)
+    looks = Looks(ann, "look", language)
     # Nobody is signed in, by no link and by an old one.
     await ann.page.goto(f"{ann.site.address}/index.html")
     await looks.of("signed-out", "main .page, main.page")
@@ -93,7 +42,7 @@ async def test_the_main_screens_at_three_widths(visit: Visit, language: str) -> 
     ann.user = story.user
     await ann.sign_in()
     await _talking(looks, story)
-    await _muted(looks, story)
+    await _muted(looks, story, ann.site.system)
     expired = ann.link(expires_in=-60)
     await ann.page.goto(expired)
     await looks.of("expired", '.connection[data-state="unauthorized"]')
@@ -117,9 +66,8 @@ async def _talking(looks: Looks, story: Story) -> None:
     await looks.at("settings", "settings", "main select")
 
 
-async def _muted(looks: Looks, story: Story) -> None:
+async def _muted(looks: Looks, story: Story, system: System) -> None:
     """Moderators do not let them write for a while."""
-    system = looks.person.site.system
     async with moderating(
         system.target("moderation"), system.credentials, system.token, "mia"
     ) as moderator:
@@ -127,7 +75,7 @@ async def _muted(looks: Looks, story: Story) -> None:
         await moderator.decide(story.user, "muted")
     await looks.at(f"c/{story.plain}", "muted", ".banner a[href='#/standing']")
     await looks.at("standing", "standing", ".card")
-    await looks.person.page.locator(".card .button").first.click()
+    await looks.page.locator(".card .button").first.click()
     await looks.of("appeal", ".card textarea")
 
 
@@ -169,14 +117,7 @@ async def test_pictures_of_the_readme_are_small(
     await ann.go(f"c/{getattr(readme_story, place)}")
     await expect(ann.page.locator(".deal-panel h2")).to_be_visible()
     await expect(ann.page.locator(".conversation-line")).to_have_count(4)
-    picture = await small_picture(ann.page)
-    await asyncio.to_thread(_keep, name, picture)
-    assert len(picture) < _LARGEST_PICTURE
-
-
-def _keep(name: str, picture: bytes) -> None:
-    _PICTURES.mkdir(parents=True, exist_ok=True)
-    (_PICTURES / f"{name}.png").write_bytes(picture)
+    await keep_readme_picture(ann.page, name)
 
 
 async def test_what_looks_wrong_is_found(visit: Visit) -> None:

@@ -60,7 +60,10 @@ export function AuditScreen(): JSX.Element {
                 {dayAndTime(one.create_time)}
               </time>
             </span>
-            <a href={addressOf(one.target_kind === "dispute" ? "dispute" : "case", one.target_id)}>
+            <a
+              class="line-target"
+              href={addressOf(one.target_kind === "dispute" ? "dispute" : "case", one.target_id)}
+            >
               {t("audit.of", {
                 kind: wordFor("audit.kind", one.target_kind),
                 version: one.version,
