@@ -201,6 +201,10 @@ class Steps(stateful.RuleBasedStateMachine):
             appeal = case.appeal(name)
             assert appeal is not None
             assert recipients == (appeal.by,)
+        elif kind is NotificationKind.CASE_CHANGED:
+            # For services alone, and naming nobody who has a part in it.
+            assert recipients == ()
+            assert not case.involved.intersection(name.split()[1:])
         else:
             sanction = case.sanction(name)
             assert sanction is not None

@@ -168,6 +168,10 @@ def test_notifications_reach_those_whom_they_concern_alone() -> None:
                     assert one.recipients == (report.reporter,)
                 case NotificationKind.APPEAL_STATUS_CHANGED:
                     assert one.recipients == ("bob",)
+                case NotificationKind.CASE_CHANGED:
+                    by = "" if event.by in story.case.involved else event.by
+                    assert one.recipients == ()
+                    assert one.about == f"{event.cause} {by}".strip()
                 case _:
                     sanction = story.case.sanction(one.about)
                     assert sanction is not None
