@@ -33,7 +33,7 @@ interface Problems {
 export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
   const go = useGo();
   const [shown] = useState(deal);
-  const [reason, setReason] = useState("");
+  const reason = useDraft(`dispute reason ${deal.service}`);
   const statement = useDraft(`dispute ${deal.service}`);
   const refund = useDraft(`refund ${deal.service}`);
   const [problems, setProblems] = useState<Problems>({});
@@ -43,9 +43,11 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
   const most = price ? money(price, deal.exponent) : "";
   useEffect(() => {
     if (progress === "kept" || progress === "done") {
+      reason.forget();
       statement.forget();
       refund.forget();
     } else if (progress === "refused") {
+      reason.restore();
       statement.restore();
       refund.restore();
     }
@@ -61,7 +63,7 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
         ? readPart(refund.text, price, deal.exponent, language.value)
         : undefined;
     const found: Problems = {
-      ...(!reason && { reason: t("dispute.no_reason") }),
+      ...(!reason.text && { reason: t("dispute.no_reason") }),
       ...(!count && { statement: t("dispute.no_statement") }),
       ...(count > LONGEST_STATEMENT && {
         statement: t("dispute.too_long", { count, limit: LONGEST_STATEMENT }),
@@ -72,7 +74,7 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
     if (Object.keys(found).length) return;
     command.send((key) =>
       open({
-        reason: reason as DisputeOptions["reason"],
+        reason: reason.text as DisputeOptions["reason"],
         statement: text,
         key,
         ...(part &&
@@ -103,7 +105,7 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
         )}
         <p class="muted">{t("dispute.what_happens")}</p>
         <Field label={t("dispute.reason")} error={problems.reason}>
-          <select value={reason} onChange={(event) => setReason(event.currentTarget.value)}>
+          <select value={reason.text} onChange={(event) => reason.type(event.currentTarget.value)}>
             <option value="">{t("report.choose")}</option>
             {DISPUTE_REASONS.map((one) => (
               <option key={one} value={one}>

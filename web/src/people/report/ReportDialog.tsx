@@ -30,7 +30,7 @@ interface Props {
 
 /** The form by which moderators are told of something. */
 export function ReportDialog({ title, about, words, report, onClose }: Props): JSX.Element {
-  const [reason, setReason] = useState("");
+  const reason = useDraft(`report reason ${about}`);
   const comment = useDraft(`report ${about}`);
   const [problems, setProblems] = useState<ReportProblems>({});
   const command = useCommand<ReportStatus>();
@@ -38,18 +38,27 @@ export function ReportDialog({ title, about, words, report, onClose }: Props): J
   const close = useRef<HTMLParagraphElement>(null);
   const isOver = progress === "done" || progress === "kept";
   useEffect(() => {
-    if (isOver) comment.forget();
-    if (progress === "refused") comment.restore();
+    if (isOver) {
+      reason.forget();
+      comment.forget();
+    } else if (progress === "refused") {
+      reason.restore();
+      comment.restore();
+    }
     // The button that had the focus is gone.
     if (progress === "done") close.current?.focus();
   }, [progress, isOver]);
   const send = () => {
-    const found = reportProblems(reason, comment.text);
+    const found = reportProblems(reason.text, comment.text);
     setProblems(found);
     if (found.reason || found.comment) return;
     const said = comment.text.trim();
     command.send((key) =>
-      report({ reason: reason as ReportOptions["reason"], ...(said && { comment: said }), key }),
+      report({
+        reason: reason.text as ReportOptions["reason"],
+        ...(said && { comment: said }),
+        key,
+      }),
     );
   };
   const problem = problems.comment && t(problems.comment, { limit: LONGEST_COMMENT });
@@ -74,7 +83,10 @@ export function ReportDialog({ title, about, words, report, onClose }: Props): J
         >
           <p class="muted">{t("report.what_happens")}</p>
           <Field label={t("report.reason")} error={problems.reason && t(problems.reason)}>
-            <select value={reason} onChange={(event) => setReason(event.currentTarget.value)}>
+            <select
+              value={reason.text}
+              onChange={(event) => reason.type(event.currentTarget.value)}
+            >
               <option value="">{t("report.choose")}</option>
               {REASONS.map((one) => (
                 <option key={one} value={one}>
