@@ -67,6 +67,13 @@ async def test_an_own_message_is_edited_and_deleted_by_keyboard_alone(visit: Vis
     await expect(field).to_have_value("Hello")
     await field.press("End")
     await page.keyboard.type(", Bob")
+    # What is typed outlasts the page, as a new message does.
+    await page.reload()
+    await ann.sees("Hello")
+    await more.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(field).to_have_value("Hello, Bob")
     await page.keyboard.press("Enter")
     await bob.sees("Hello, Bob")
     await expect(bob.page.locator(".row", has_text="Hello, Bob")).to_contain_text("Changed")

@@ -25,6 +25,7 @@ interface Props {
 export function Composer({ store, view, editing, onEdited }: Props): JSX.Element {
   const { client, user, server } = useSession();
   const draft = `draft ${JSON.stringify([server, user, view.peer, view.subject])}`;
+  const change = `draft ${JSON.stringify([server, user, "edit", editing?.message.message])}`;
   const [text, setText] = useState(recall(draft) ?? "");
   const [edited, setEdited] = useState("");
   const [error, setError] = useState<string>();
@@ -34,7 +35,7 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
   }, [draft, editing]);
   useEffect(() => {
     if (!editing) return;
-    setEdited(editing.message.text ?? "");
+    setEdited(recall(change) ?? editing.message.text ?? "");
     // The person has asked to write here.
     field.current?.focus();
     // What is typed stays when the message changes meanwhile.
@@ -61,12 +62,18 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
   const tombstone = editing?.message.tombstone;
   const type = (typed: string) => {
     setError(undefined);
-    if (editing) setEdited(typed);
-    else {
+    if (editing) {
+      setEdited(typed);
+      remember(change, typed);
+    } else {
       setText(typed);
       remember(draft, typed || undefined);
       store.typing(typed !== "");
     }
+  };
+  const stopEditing = () => {
+    remember(change, undefined);
+    onEdited();
   };
   const send = () => {
     const words = shown.trim();
@@ -85,12 +92,10 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
       const { name } = cause as Error;
       if (name !== "OutboxFull" && name !== "PacketTooLarge" && name !== "InvalidPacket") return;
       setError(failureWords(cause));
-      if (!editing) {
-        setText(words);
-        remember(draft, words);
-      }
+      remember(editing ? change : draft, words);
+      if (!editing) setText(words);
     });
-    if (editing) onEdited();
+    if (editing) stopEditing();
     else type("");
   };
   return (
@@ -111,14 +116,14 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
                 <Button
                   onClick={() => {
                     remember(draft, [recall(draft), edited.trim()].filter(Boolean).join("\n"));
-                    onEdited();
+                    stopEditing();
                     field.current?.focus();
                   }}
                 >
                   {t("composer.as_new")}
                 </Button>
               )}
-              <Button onClick={onEdited}>{t("action.cancel")}</Button>
+              <Button onClick={stopEditing}>{t("action.cancel")}</Button>
             </>
           }
         >
@@ -141,7 +146,7 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
           onInput={(event) => type(event.currentTarget.value)}
           onBlur={() => store.typing(false)}
           onKeyDown={(event) => {
-            if (event.key === "Escape" && editing) onEdited();
+            if (event.key === "Escape" && editing) stopEditing();
             // Enter while characters are being composed chooses one of them.
             if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
             event.preventDefault();
