@@ -69,6 +69,7 @@ async def test_what_was_chosen_outlasts_the_page(visit: Visit) -> None:
     ann = await visit("ann", width=320, height=640)
     await ann.sign_in()
     await ann.go("settings")
+    await expect(ann.page).to_have_title("Parley \u2013 Settings")
     await ann.page.get_by_label("Language").select_option("fr")
     await ann.page.get_by_label("Couleurs").select_option("dark")
     await ann.page.reload()

@@ -6,7 +6,7 @@ import { useTitle } from "../shared/title.ts";
 import { ConnectionStatus } from "./ConnectionStatus.tsx";
 import { Conversation } from "./conversation/Conversation.tsx";
 import { Inbox } from "./Inbox.tsx";
-import { t } from "./messages.ts";
+import { type MessageKey, t } from "./messages.ts";
 import { SignInPage } from "./SignInPage.tsx";
 import { useRestriction } from "./sanction/restricted.ts";
 import { SanctionBanner } from "./sanction/SanctionBanner.tsx";
@@ -37,6 +37,14 @@ function SignedIn({ session }: { readonly session: Session }): JSX.Element {
   );
 }
 
+/** Titles of screens by the first part of their address. */
+const TITLES: Readonly<Record<string, MessageKey>> = {
+  dispute: "dispute.title",
+  reports: "report.title",
+  settings: "settings.title",
+  standing: "sanction.title",
+};
+
 /** The header, the inbox at the side where there is room, and the screen that the address names. */
 function Frame(): JSX.Element {
   const { client, user } = useSession();
@@ -44,7 +52,9 @@ function Frame(): JSX.Element {
   const [place = "", ...rest] = path.value;
   const { conversations } = useSnapshot(client.conversationList);
   const unread = conversations.filter((one) => one.unread).length;
-  useTitle(unread ? t("app.title_unread", { count: unread }) : t("app.title"));
+  const app = unread ? t("app.title_unread", { count: unread }) : t("app.title");
+  const title = Object.hasOwn(TITLES, place) ? TITLES[place] : undefined;
+  useTitle(title ? `${app} – ${t(title)}` : app);
   const isOut = useRestriction();
   const main = screen(place, rest);
   return (
