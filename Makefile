@@ -127,5 +127,5 @@ documents: $(READY) $(NODE_READY) ## Generate what the code says into the docume
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## Measure (BENCH="load --database sqlite"; BENCH=--help)
+bench: node ## Measure (BENCH="load --database sqlite"; BENCH=--help)
 	$(BIN)/python -m bench $(BENCH)

@@ -9,7 +9,7 @@ from typing import Any, Self
 import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from bench.systems import System
+from bench.systems.system import System
 
 # Sockets that are being opened at the same time, where how fast is not the question.
 _OPENING = 32
@@ -56,7 +56,21 @@ class _Update(msgspec.Struct):
     service: _Service
 
 
+class _Hello(msgspec.Struct):
+    cur: str = ""
+
+
+class Resumed(msgspec.Struct):
+    """A RESUMED: how much was told again, and whether that was all."""
+
+    replayed: int
+    complete: bool
+    cur: str
+
+
 _decode = msgspec.json.Decoder(_Packet).decode
+_decode_hello = msgspec.json.Decoder(_Hello).decode
+_decode_resumed = msgspec.json.Decoder(Resumed).decode
 _decode_status = msgspec.json.Decoder(Status).decode
 _decode_alert = msgspec.json.Decoder(_Alert).decode
 _decode_update = msgspec.json.Decoder(_Update).decode
@@ -74,6 +88,9 @@ class Person(WSListener):
         self.crowd: Crowd
         self.transport: WSTransport
         self.greeted = asyncio.Event()
+        # The last one that came; and the one from which the next connection goes on, if from any.
+        self.cursor = ""
+        self.resume = ""
         self._leaving = False
         self._sent = 0
         # The same people come back on another socket, with other messages.
@@ -92,6 +109,10 @@ class Person(WSListener):
         if frame.msg_type != WSMsgType.TEXT:
             return
         packet = _decode(frame.get_payload_as_bytes())
+        if packet.cur is not None:
+            self.cursor = packet.cur
+        if packet.re is not None:
+            self.on_answer(packet.re, packet.d)
         match packet.op:
             case 0x08:
                 self.on_status(_decode_status(packet.d))
@@ -109,9 +130,15 @@ class Person(WSListener):
             case 0x01:
                 self.confirm(packet.cur)
             case 0x03:
+                self.cursor = _decode_hello(packet.d).cur or self.cursor
                 self.greeted.set()
             case 0x04:
                 self.crowd.fail(f"{self.user} got an error: {bytes(packet.d).decode()}")
+            case 0x0D:
+                self.on_resumed(_decode_resumed(packet.d))
+
+    def on_answer(self, re: int, d: msgspec.Raw) -> None:
+        """The answer to the packet with this id, of whatever kind, before what is done about it."""
 
     def on_status(self, status: Status) -> None:
         """STATUS MSG: "stored" for each message that was written, "delivered" now and then."""
@@ -128,6 +155,9 @@ class Person(WSListener):
     def on_sanction(self) -> None:
         """SANCTION."""
 
+    def on_resumed(self, resumed: Resumed) -> None:
+        """RESUMED."""
+
     def on_close(self, code: int) -> None:
         """The server closes the socket."""
 
@@ -135,14 +165,18 @@ class Person(WSListener):
         """Send PONG: everything up to the cursor has arrived."""
         self._send({"op": 0x02, "d": {"cur": cursor} if cursor else {}})
 
-    def write(self, to: str, text: str) -> None:
-        """Send CREATE MSG."""
-        self.ask(0x07, {"to": to, "text": text})
+    def write(self, to: str, text: str) -> int:
+        """Send CREATE MSG; returns its id."""
+        return self.ask(0x07, {"to": to, "text": text})
 
     def ask(self, op: int, d: dict[str, object]) -> int:
         """Send a packet with an idempotency key; returns its id."""
+        d["idempotency_key"] = f"{self._key}-{self._sent + 1}"
+        return self.question(op, d)
+
+    def question(self, op: int, d: dict[str, object]) -> int:
+        """Send a packet that changes nothing; returns its id."""
         self._sent += 1
-        d["idempotency_key"] = f"{self._key}-{self._sent}"
         self._send({"op": op, "id": self._sent, "d": d})
         return self._sent
 
@@ -210,9 +244,10 @@ class Crowd:
         """Connect one person, and return at HELLO."""
         person.crowd = self
         headers = {"Authorization": f"Bearer {self.system.token(person.user)}"}
+        url = self.system.urls[person.edge]
         await ws_connect(
             lambda: person,
-            self.system.urls[person.edge],
+            f"{url}?resume={person.resume}" if person.resume else url,
             extra_headers=headers,
             websocket_handshake_timeout=_GREETED_WITHIN_SECONDS,
             **options,

@@ -57,6 +57,7 @@ _STARTED_ONCE = (
     "moderated_system",
     "client_system",
     "browser_site",
+    "bench_system",
 )
 # The longest first, so that nobody waits for one of them in the end.
 _LONGEST = (

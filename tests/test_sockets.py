@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("bench", "command_line", "edge", "examples", "sdk", "service_kit", "tests")
 # Who imports `websockets`, by folder or file, and what for. All else stands on `parley_client`.
 ALLOWED = {
-    "bench/floods.py": "clients as cheap as can be, thousands of them, which misbehave on purpose",
+    "bench/measurements/floods.py": "clients as cheap as can be, which misbehave on purpose",
     "edge/web/serving": "the server's side of the handshake and of frames",
     "sdk/conformance/adapters/naive.py": "a client without a library, to be found wanting",
     "sdk/python/parley_client/connection": "the library itself",

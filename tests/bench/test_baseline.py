@@ -1,46 +1,103 @@
-"""The version that one writes by hand does what it claims, or beating it would mean nothing."""
+"""The versions that one writes by hand do what they claim, or beating them would mean nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import pytest
+from picows import WSInvalidStatusError
 
-from bench.baseline import Store
-
-
-@pytest.fixture
-async def store(empty_database: str) -> AsyncIterator[Store]:
-    made = Store(empty_database.replace("sqlite:", "sqlite+aiosqlite:"))
-    await made.open()
-    yield made
-    await made.close()
+from bench.driver import Crowd, Person
+from bench.systems.system import Database, System
+from tests.bench.conftest import Run
 
 
-def message(to: str, key: str) -> dict[str, str]:
-    return {"to": to, "text": "Hello", "idempotency_key": key}
+@pytest.fixture(params=["baseline", "asyncpg", "node"])
+def system(
+    request: pytest.FixtureRequest,
+    bench_database: Database,
+    bench_system: Callable[[str], System],
+) -> System:
+    """Each of them on each database on which it stands."""
+    if bench_database.postgresql is None and request.param != "baseline":
+        pytest.skip("it stands on PostgreSQL alone")
+    return bench_system(request.param)
 
 
-async def test_messages_of_a_pair_are_numbered(store: Store) -> None:
-    """Both write into one conversation, also when both open it at the same time."""
-    stored = await asyncio.gather(
-        *(store.store("alice", message("bob", f"{number}")) for number in range(10)),
-        *(store.store("bob", message("alice", f"{number}")) for number in range(10)),
-    )
-    assert len({one["conversation"] for one, _ in stored}) == 1
-    assert sorted(one["seq"] for one, _ in stored) == [*range(1, 21)]
+class Writer(Person):
+    """Writes with keys of the test's own, and keeps what it is answered and told."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(user)
+        self._told: asyncio.Queue[str] = asyncio.Queue()
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+
+    async def store(self, to: str, key: str) -> dict[str, Any]:
+        packet: dict[str, object] = {"to": to, "text": f"{self.user} {key}", "idempotency_key": key}
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[self.question(0x07, packet)] = answer
+        async with asyncio.timeout(30):
+            return dict(await answer)
+
+    def on_answer(self, re: int, d: msgspec.Raw) -> None:
+        self._answers.pop(re).set_result(msgspec.json.decode(d))
+
+    def on_alert(self, sender: str, text: str, cursor: str | None) -> None:  # noqa: ARG002
+        self._told.put_nowait(text)
+
+    async def told(self, count: int) -> list[str]:
+        """The next alerts; and no more than so many may be there."""
+        async with asyncio.timeout(30):
+            found = [await self._told.get() for _ in range(count)]
+        assert self._told.empty()
+        return found
 
 
-async def test_a_key_stores_once(store: Store) -> None:
-    """The second time it is the message of before."""
-    first, known = await store.store("alice", message("bob", "key"))
-    again, known_again = await store.store("alice", message("bob", "key"))
-    assert (known, known_again) == (False, True)
-    assert again == first
+def test_messages_of_a_pair_are_numbered(system: System, bench_runner: Run) -> None:
+    """Both write into one conversation, also when both open it at the same time; and are told."""
+
+    async def write() -> None:
+        ann, bob = Writer("ann"), Writer("bob")
+        async with Crowd(system) as crowd:
+            await crowd.join([ann, bob])
+            stored = await asyncio.gather(
+                *(ann.store("bob", f"{number}") for number in range(10)),
+                *(bob.store("ann", f"{number}") for number in range(10)),
+            )
+            assert len({one["conversation"] for one in stored}) == 1
+            assert sorted(one["seq"] for one in stored) == [*range(1, 21)]
+            assert sorted(await ann.told(10)) == sorted(f"bob {number}" for number in range(10))
+            assert sorted(await bob.told(10)) == sorted(f"ann {number}" for number in range(10))
+
+    bench_runner(write())
 
 
-async def test_a_repeat_spends_no_number(store: Store) -> None:
-    """What a refused insert had counted is rolled back with it."""
-    await store.store("alice", message("bob", "key"))
-    await store.store("alice", message("bob", "key"))
-    third, _ = await store.store("alice", message("bob", "other"))
-    assert third["seq"] == 2
+def test_a_key_stores_once_and_spends_no_number(system: System, bench_runner: Run) -> None:
+    """A repeat gives the message of before, tells nobody, and what it had counted is undone."""
+
+    async def write() -> None:
+        carl, dora = Writer("carl"), Writer("dora")
+        async with Crowd(system) as crowd:
+            await crowd.join([carl, dora])
+            first = await carl.store("dora", "key")
+            again = await carl.store("dora", "key")
+            assert (first["duplicate"], again["duplicate"]) == (False, True)
+            assert again | {"duplicate": False} == first
+            other = await carl.store("dora", "other")
+            assert other["seq"] == 2
+            assert await dora.told(2) == ["carl key", "carl other"]
+
+    bench_runner(write())
+
+
+def test_who_has_no_good_token_is_refused(system: System, bench_runner: Run) -> None:
+    """A token is read, and its signature is checked."""
+
+    async def connect() -> None:
+        other = system._replace(key="another key, of as many letters as it takes")
+        async with Crowd(other) as crowd:
+            await crowd.connect(Person("eve"))
+
+    with pytest.raises(WSInvalidStatusError):
+        bench_runner(connect())

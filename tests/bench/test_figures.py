@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.figures import Figure, latencies, quantile, table
+from bench.report.figures import Figure, latencies, quantile, table
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0, 1), (0.5, 51), (0.99, 100), (0.999, 100)])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.hops import HOPS, figures
-from bench.traced import PLACES, Notes, find
+from bench.measurements.hops import HOPS, figures
+from bench.systems.traced import PLACES, Notes, find
 
 ALL_PLACES = {name: place for part in PLACES.values() for name, place in part.items()}
 WAY = ["decode", "submit", "call", "rpc", "clock", "operation", "commit", "publish", "deliver"]
@@ -11,7 +11,7 @@ WAY = ["decode", "submit", "call", "rpc", "clock", "operation", "commit", "publi
 
 @pytest.mark.parametrize("place", ALL_PLACES.values())
 def test_every_place_exists(place: str) -> None:
-    """Who renames or removes such a function gives the hop another place in bench/traced.py."""
+    """Who renames or removes such a function gives its hop another place there."""
     owner, name = find(place)
     assert callable(getattr(owner, name))
 

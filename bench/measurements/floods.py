@@ -1,8 +1,8 @@
 """CREATE MSG of others while somebody floods the edge: each round without the flood, then with it.
 
-The flooder is a process of its own (`python -m bench.floods KIND URL KEY`). With two cores it has
-what the driver leaves of the driver's core, so a slow client is not taken for a slow edge: it can
-send no more than that, and what the figures show is what the edge does about it.
+The flooder is a process of its own (`python -m bench.measurements.floods KIND URL KEY`). With two
+cores it has what the driver leaves of the driver's core, so a slow client is not taken for a slow
+edge: it can send no more than that, and what the figures show is what the edge does about it.
 """
 
 import asyncio
@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,11 +24,10 @@ import uvloop
 from websockets.asyncio.client import connect
 
 from bench.driver import Crowd, Person, Status
-from bench.figures import Figure, latencies, quantile
-from bench.load import WARM_UP_SECONDS
-from bench.processes import memory_kib
-from bench.systems import Database, System, parley
-from edge.settings import Settings
+from bench.measurements.load import WARM_UP_SECONDS
+from bench.report.figures import Figure, latencies, quantile
+from bench.systems.processes import memory_kib
+from bench.systems.system import System
 from parley_protocol.packets import Op
 
 # Long enough for the flood to be under way, and for what a burst permits to be used up.
@@ -259,7 +257,7 @@ class _Writer(Person):
 @contextmanager
 def _flooding(kind: str, system: System) -> Iterator[None]:
     """Run the flooder for the length of a block."""
-    command = [sys.executable, "-m", "bench.floods", kind, system.urls[0], system.key]
+    command = [sys.executable, "-m", "bench.measurements.floods", kind, system.urls[0], system.key]
     flooder = subprocess.Popen(command)
     try:
         yield
@@ -305,19 +303,6 @@ async def measure(
         Figure("CPU of the parts, with it", "% of a core", cpu * 100),
         Figure("memory of the edge, with it", "MiB", memory),
     ]
-
-
-def limited(running: Database, folder: Path) -> AbstractContextManager[System]:
-    """Parley with the limits of the edge as they are by default; other measurements lift them."""
-    edge = {name: str(one.default) for name, one in Settings.model_fields.items()}
-    return parley(
-        running,
-        folder,
-        PARLEY_EDGE_PACKETS_BURST=edge["packets_burst"],
-        PARLEY_EDGE_PACKETS_PER_SECOND=edge["packets_per_second"],
-        PARLEY_EDGE_PAGE_BYTES_PER_SECOND=edge["page_bytes_per_second"],
-        PARLEY_EDGE_ACCEPTS_PER_SECOND=edge["accepts_per_second"],
-    )
 
 
 def main() -> None:

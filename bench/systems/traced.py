@@ -1,10 +1,11 @@
-"""Tracing of a part: it notes when a message passes each place. `python -m bench.traced edge`.
+"""Tracing of a part: it notes when a message passes each place.
+
+    python -m bench.systems.traced edge
 
 At its end it writes the notes to the folder BENCH_NOTES, as lists of [begin, end] by place. All
 processes of a machine read the same clock, so that the notes of several can be put together.
 """
 
-import atexit
 import functools
 import importlib
 import inspect
@@ -83,14 +84,18 @@ def read(folder: Path) -> Notes:
 
 def main() -> None:
     part = sys.argv[1]
-    notes: Notes = {name: [] for name in PLACES[part]}
-    for name, place in PLACES[part].items():
+    # Of parts that no message passes nothing is noted.
+    places = PLACES.get(part, {})
+    notes: Notes = {name: [] for name in places}
+    for name, place in places.items():
         owner, attribute = find(place)
         setattr(owner, attribute, _noting(getattr(owner, attribute), notes[name]))
     path = Path(os.environ["BENCH_NOTES"]) / f"{part}.json"
-    atexit.register(lambda: path.write_text(json.dumps(notes)))
     del sys.argv[1]
-    runpy.run_module(part, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(part, run_name="__main__", alter_sys=True)
+    finally:
+        path.write_text(json.dumps(notes))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""The systems that are measured, each started with its database on the server core."""
+"""A system that is measured, and the database that it stands on."""
 
-import secrets
 import sqlite3
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -13,11 +12,10 @@ from typing import NamedTuple
 
 import jwt
 
-import tests.support.system
-from bench.processes import SERVER_CORE, cpu_seconds, on_core, parent
+from bench.systems.processes import SERVER_CORE, cpu_seconds, on_core, parent
 from service_kit.authentication.callers import Caller
 from tests.support.postgresql import Postgresql
-from tests.support.system import Part, free_port
+from tests.support.system import Part
 
 _START_SECONDS = 60
 # As a server comes that is to keep what it says it has stored; the tests' own is set to forget.
@@ -54,12 +52,19 @@ class System(NamedTuple):
     name: str
     urls: tuple[str, ...]
     key: str
-    processes: dict[str, int]
+    parts: Mapping[str, Part]
+    database_processes: Mapping[str, int]
     # Whether an author is told that a message has been delivered.
     tells_delivered: bool = False
     # Where its services listen, and the credentials that they accept.
     targets: Mapping[str, str] = MappingProxyType({})
     credentials: Mapping[Caller, str] = MappingProxyType({})
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The processes by name; those of parts change when these are started again."""
+        own = {name: part.process.pid for name, part in self.parts.items()}
+        return own | dict(self.database_processes)
 
     def token(self, user: str, **more: object) -> str:
         claims = {"sub": user, "exp": int(time.time()) + 3600, **more}
@@ -93,7 +98,7 @@ def database(kind: str) -> Iterator[Database]:
 
 
 @contextmanager
-def _telling(*parts: Part) -> Iterator[None]:
+def telling(*parts: Part) -> Iterator[None]:
     """Print the end of the log of each part that has ended when something goes wrong."""
     try:
         yield
@@ -104,7 +109,7 @@ def _telling(*parts: Part) -> Iterator[None]:
         raise
 
 
-def _wait_ready(url: str, part: Part) -> None:
+def wait_ready(url: str, part: Part) -> None:
     """Wait until this address answers."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
@@ -114,65 +119,3 @@ def _wait_ready(url: str, part: Part) -> None:
         if part.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{part.name} does not start:\n{part.end_of_log()}")
         time.sleep(0.05)
-
-
-@contextmanager
-def parley(
-    running: Database,
-    folder: Path,
-    launcher: Sequence[str] = (),
-    *,
-    services: Sequence[str] = ("messaging",),
-    edges: int = 1,
-    **environment: str,
-) -> Iterator[System]:
-    """Services that know one another, and edges; in this order, so that who follows another finds
-    it there.
-
-    `launcher` is a module that runs them, if not they themselves; `environment` is for all.
-    """
-    with ExitStack() as stack:
-        started = stack.enter_context(tests.support.system.System(folder))
-        started.launcher, started.environment = launcher, environment
-        for name in services:
-            (folder / name).mkdir()
-            address = stack.enter_context(running.create(folder / name, "sqlite"))
-            started.settings.setdefault(name, {})["database_url"] = address
-        with on_core(SERVER_CORE):
-            started.start_services(*services)
-            for _ in range(edges):
-                started.start_edge()
-        parts = {name: started.services[name] for name in services}
-        for number, edge in enumerate(started.edges, start=1):
-            parts["edge" if edges == 1 else f"edge {number}"] = edge
-        with _telling(*parts.values()):
-            yield System(
-                "parley",
-                tuple(started.urls),
-                started.token_key,
-                {**{name: one.process.pid for name, one in parts.items()}, **running.processes},
-                tells_delivered=True,
-                targets={name: started.target(name) for name in services},
-                credentials=started.credentials,
-            )
-
-
-@contextmanager
-def baseline(running: Database, folder: Path) -> Iterator[System]:
-    """The hand-written version of bench/baseline.py."""
-    key, port = secrets.token_urlsafe(32), free_port()
-    with ExitStack() as stack:
-        with on_core(SERVER_CORE):
-            settings = {
-                "BASELINE_PORT": str(port),
-                "BASELINE_DATABASE": stack.enter_context(
-                    running.create(folder, "sqlite+aiosqlite")
-                ),
-                "BASELINE_KEY": key,
-            }
-            part = Part("baseline", ["bench.baseline"], settings, folder / "baseline.log")
-            stack.callback(part.end)
-        _wait_ready(f"http://127.0.0.1:{port}/healthz", part)
-        processes = {"baseline": part.process.pid, **running.processes}
-        with _telling(part):
-            yield System("baseline", (f"ws://127.0.0.1:{port}/ws",), key, processes)

@@ -4,12 +4,12 @@ import time
 from bisect import bisect_left
 from typing import NamedTuple
 
-from bench import traced
-from bench.alone import Reader, Writer, write_one
 from bench.driver import Crowd
-from bench.figures import Figure, quantile
-from bench.load import WARM_UP_SECONDS
-from bench.systems import System
+from bench.measurements.alone import Reader, Writer, write_one
+from bench.measurements.load import WARM_UP_SECONDS
+from bench.report.figures import Figure, quantile
+from bench.systems import traced
+from bench.systems.system import System
 
 
 class _Hop(NamedTuple):
@@ -70,7 +70,7 @@ def _complete(moment: dict[str, int], notes: traced.Notes) -> dict[str, int] | N
     for name, noted in notes.items():
         first = bisect_left(noted, (moment["sent"], 0))
         if not first < len(noted) or noted[first][0] > until:
-            raise RuntimeError(f"no message passes {name} any more: see bench/traced.py")
+            raise RuntimeError(f"no message passes {name} any more: see bench/systems/traced.py")
         if first + 1 < len(noted) and noted[first + 1][0] <= until:
             return None
         found[name], found[f"{name}.end"] = noted[first]

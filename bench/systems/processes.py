@@ -41,9 +41,18 @@ def cpu_seconds(pid: int) -> float:
     return seconds + sum(cpu_seconds(int(child)) for child in children)
 
 
-def memory_kib(pid: int) -> int:
-    """Resident memory of one process in KiB."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Rss:"):
+def _told(pid: int, file: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(f"{name}:"):
             return int(line.split()[1])
     raise RuntimeError(f"the kernel does not say how much memory process {pid} has")
+
+
+def memory_kib(pid: int) -> int:
+    """Resident memory of one process in KiB."""
+    return _told(pid, "smaps_rollup", "Rss")
+
+
+def most_memory_kib(pid: int) -> int:
+    """Most resident memory that one process ever had, in KiB."""
+    return _told(pid, "status", "VmHWM")

@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from picows import WSTransport
 
-from bench import load
 from bench.driver import Crowd, Person, Status, small_socket
-from bench.figures import Figure
-from bench.processes import memory_kib
-from bench.systems import System
+from bench.measurements import load
+from bench.report.figures import Figure
+from bench.systems.processes import memory_kib
+from bench.systems.system import System
 
 # Before the rounds each of the second sockets gets this much: more than the kernel takes for one
 # who does not read, so that the edge has to keep the rest, and less than what makes it close.

@@ -6,9 +6,9 @@ import asyncio
 import time
 
 from bench.driver import Crowd, Person, Status
-from bench.figures import Figure, latencies
-from bench.load import WARM_UP_SECONDS, cpu_figures
-from bench.systems import System
+from bench.measurements.load import WARM_UP_SECONDS, cpu_figures
+from bench.report.figures import Figure, latencies
+from bench.systems.system import System
 
 # Longer than all that one message brings, of which the mark of delivery comes last.
 _PACE_SECONDS = 0.075

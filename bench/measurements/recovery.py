@@ -20,9 +20,9 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 import tests.support.system
-from bench.figures import Figure
-from bench.processes import SERVER_CORE, on_core
-from bench.systems import Database
+from bench.report.figures import Figure
+from bench.systems.processes import SERVER_CORE, on_core
+from bench.systems.system import Database
 from edge.backends.messaging import MessagingBackend
 from edge.cursors import MESSAGING, Cursors
 from edge.metrics import Metrics

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from bench.driver import Crowd, Person, Status
-from bench.figures import Figure, latencies
-from bench.systems import System
+from bench.report.figures import Figure, latencies
+from bench.systems.system import System
 
 # Until here nothing counts: conversations are opened, statements prepared, caches filled.
 WARM_UP_SECONDS = 0.5
@@ -78,12 +78,11 @@ def driver_figure(before: float, elapsed: float) -> Figure:
 
 
 def cpu_figures(system: System, before: dict[str, float], count: int, of_what: str) -> list[Figure]:
-    """CPU since `before` by process and for all of them, for each of `count` things."""
+    """CPU since `before` of all processes and of each, for each of `count` things."""
     used = {name: now - before[name] for name, now in system.cpu_seconds().items()}
-    total = {"all processes": sum(used.values())} if len(used) > 1 else {}
     return [
         Figure(f"CPU {of_what}, {name}", "us", seconds / count * 1e6)
-        for name, seconds in (used | total).items()
+        for name, seconds in ({"all processes": sum(used.values())} | used).items()
     ]
 
 

@@ -12,9 +12,9 @@ from itertools import count
 from picows import WSTransport
 
 from bench.driver import Crowd, Person, Status
-from bench.figures import Figure, latencies
-from bench.load import driver_figure, own_cpu_seconds
-from bench.systems import System
+from bench.measurements.load import driver_figure, own_cpu_seconds
+from bench.report.figures import Figure, latencies
+from bench.systems.system import System
 from tests.support.moderator import Moderator, moderating
 
 # Before each decision, so that it finds everything at rest.

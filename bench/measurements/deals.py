@@ -9,9 +9,16 @@ import time
 from collections import deque
 
 from bench.driver import Crowd, Person, Status
-from bench.figures import Figure, latencies
-from bench.load import WARM_UP_SECONDS, cpu_figures, driver_figure, end, own_cpu_seconds, users
-from bench.systems import System
+from bench.measurements.load import (
+    WARM_UP_SECONDS,
+    cpu_figures,
+    driver_figure,
+    end,
+    own_cpu_seconds,
+    users,
+)
+from bench.report.figures import Figure, latencies
+from bench.systems.system import System
 
 # A deal is: created, countered, agreed, delivered, completed, and a note of each.
 _COMMANDS = 7

@@ -1,12 +1,12 @@
-"""Memory and CPU of sockets on which nothing happens but PING and PONG."""
+"""Memory and CPU of sockets on which nothing happens but PING and PONG, every 5 s by default."""
 
 import asyncio
 
 from bench.driver import Crowd, Person
-from bench.figures import Figure
-from bench.load import cpu_figures
-from bench.processes import memory_kib
-from bench.systems import System
+from bench.measurements.load import cpu_figures
+from bench.report.figures import Figure
+from bench.systems.processes import memory_kib
+from bench.systems.system import System
 
 # What a process needs for its first people it needs once, and not for each.
 _FIRST = 50
@@ -27,9 +27,10 @@ async def measure(system: System, name: str, *, sockets: int, seconds: float) ->
         before = _memory(system)
         await crowd.join([Person(f"{name}-{number}") for number in range(sockets)])
         await crowd.wait(asyncio.sleep(_SETTLING_SECONDS))
+        grown = {part: (now - before[part]) / sockets for part, now in _memory(system).items()}
         memory = [
-            Figure(f"memory a socket, {part}", "KiB", (now - before[part]) / sockets)
-            for part, now in _memory(system).items()
+            Figure(f"memory a socket, {name}", "KiB", kib)
+            for name, kib in ({"all processes": sum(grown.values())} | grown).items()
         ]
         cpu = system.cpu_seconds()
         await crowd.wait(asyncio.sleep(seconds))

@@ -1,0 +1,152 @@
+"""The storm after an edge's restart: everybody comes back at once, and each has missed messages.
+
+The edge is killed, with its sockets; while it is away somebody writes to all of them. From the
+moment at which it serves again each client connects as the client libraries do, after a random part
+of a wait that doubles with each refusal, and goes on from its cursor. It is over when all have been
+told of everything. The edge has its limits as they are by default.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import grpc
+from parley.messaging.v1 import messaging_pb2 as pb
+from parley.messaging.v1 import messaging_pb2_grpc
+from picows import WSError, WSTransport
+
+from bench.driver import Crowd, Person, Resumed
+from bench.measurements.load import cpu_figures
+from bench.report.figures import Figure, latencies
+from bench.systems.processes import SERVER_CORE, memory_kib, most_memory_kib, on_core
+from bench.systems.system import System, wait_ready
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
+
+_BATCH = 500
+# As the client libraries wait (docs/clients.md).
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
+_ANSWERED_WITHIN_SECONDS = 10.0
+_OVER_WITHIN_SECONDS = 300
+_SETTLING_SECONDS = 1.0
+
+
+class _Client(Person):
+    """Connects until it is let in, and notes what it is told."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(user)
+        self.told: set[str] = set()
+        self.attempts = 0
+        self.back_ns = 0
+        # Set while the edge is away, and by each socket that is lost before all is told.
+        self.lost = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._expected = False
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.lost.set()
+        if not self._expected:
+            super().on_ws_disconnected(transport)
+
+    def on_alert(self, sender: str, text: str, cursor: str | None) -> None:  # noqa: ARG002
+        self.told.add(text)
+
+    def on_resumed(self, resumed: Resumed) -> None:
+        if not resumed.complete:
+            self.crowd.fail(f"{self.user} is told that something is missing")
+        self._caught_up.set()
+
+    def expect_end(self) -> None:
+        """Take it as no failure when the socket is lost."""
+        self._expected = True
+
+    async def come_back(self) -> None:
+        """Connect until all that was missed has been told."""
+        while not self._caught_up.is_set():
+            wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**self.attempts)
+            await asyncio.sleep(random.uniform(0, wait))
+            self.attempts += 1
+            self.resume = self.cursor
+            self.greeted.clear()
+            self.lost.clear()
+            with suppress(OSError, TimeoutError, WSError):
+                async with asyncio.timeout(_ANSWERED_WITHIN_SECONDS):
+                    await self.crowd.connect(self)
+                await self._told_or_lost()
+        self.back_ns = time.perf_counter_ns()
+        self._expected = False
+
+    async def _told_or_lost(self) -> None:
+        waits = [asyncio.ensure_future(one.wait()) for one in (self._caught_up, self.lost)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+async def _write(system: System, people: Sequence[str], messages: int) -> list[str]:
+    """Write to each of these people; the texts, which each of them is to be told."""
+    texts = [f"missed {number}" for number in range(messages)]
+    requests = [
+        pb.CreateMessageRequest(actor=f"{user}-writer", to=user, text=text)
+        for user in people
+        for text in texts
+    ]
+    metadata = present(system.credentials[Caller.EDGE])
+    async with grpc.aio.insecure_channel(system.targets["messaging"]) as channel:
+        stub = messaging_pb2_grpc.MessagingServiceStub(channel)
+        for start in range(0, len(requests), _BATCH):
+            batch = pb.BatchCreateMessagesRequest(requests=requests[start : start + _BATCH])
+            answer = await stub.BatchCreateMessages(batch, metadata=metadata, wait_for_ready=True)
+            if not all(one.HasField("stored") for one in answer.results):
+                raise RuntimeError(f"not stored: {answer.results[0].status.message}")
+    return texts
+
+
+async def measure(system: System, name: str, *, clients: int, missed: int) -> list[Figure]:
+    """One round. Raises RuntimeError when somebody is not told of everything."""
+    people = [_Client(f"{name}-{number}") for number in range(clients)]
+    edge = system.parts["edge"]
+    async with Crowd(system) as crowd:
+        await crowd.join(people)
+        await crowd.wait(asyncio.sleep(_SETTLING_SECONDS))
+        before = memory_kib(edge.process.pid)
+        for person in people:
+            person.expect_end()
+        edge.process.kill()
+        edge.process.wait()
+        await crowd.wait(_all_lost(people), _OVER_WITHIN_SECONDS)
+        texts = await _write(system, [person.user for person in people], missed)
+        with on_core(SERVER_CORE):
+            edge.start()
+        await asyncio.to_thread(wait_ready, f"http://127.0.0.1:{edge.port}/readyz", edge)
+        cpu, start_ns = system.cpu_seconds(), time.perf_counter_ns()
+        await crowd.wait(_all_back(people), _OVER_WITHIN_SECONDS)
+        delays_ns = [person.back_ns - start_ns for person in people]
+        lacking = sum(person.told != set(texts) for person in people)
+        if lacking:
+            raise RuntimeError(f"{system.name}: {lacking} of {clients} were not told of everything")
+        return [
+            Figure("all are back and told", "ms", max(delays_ns) / 1e6),
+            *latencies("restart to told", delays_ns),
+            *cpu_figures(system, cpu, clients, "a client"),
+            Figure("attempts a client", "", sum(one.attempts for one in people) / clients),
+            Figure("memory of the edge before", "MiB", before / 1024),
+            Figure("memory of the edge at most", "MiB", most_memory_kib(edge.process.pid) / 1024),
+        ]
+
+
+async def _all_lost(people: Sequence[_Client]) -> None:
+    for person in people:
+        await person.lost.wait()
+
+
+async def _all_back(people: Sequence[_Client]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for person in people:
+            group.create_task(person.come_back())
