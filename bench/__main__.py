@@ -100,6 +100,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--save", action="store_true", help="save the figures, as a release does")
     parser.add_argument(
+        "--figures", type=Path, default=saved.FOLDER, metavar="FOLDER", help="where releases save"
+    )
+    parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="offered: draw latency over load there"
     )
     option("--rounds", 3, "rounds of each measurement")
@@ -151,7 +154,8 @@ def main() -> int:
     print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}")
     print(f"{shlex.join(['python', '-m', 'bench', *sys.argv[1:]])}\n")
     kinds = _KINDS if arguments.database == "both" else (arguments.database,)
-    last, today = saved.latest(), saved.Saved.empty(importlib.metadata.version("parley"))
+    last = saved.latest(arguments.figures)
+    today = saved.Saved.empty(importlib.metadata.version("parley"))
     try:
         with (
             tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
@@ -169,7 +173,7 @@ def main() -> int:
         progress(f"bench: {error}")
         return 1
     if arguments.save:
-        progress(f"saved: {today.write(saved.FOLDER)}")
+        progress(f"saved: {today.write(arguments.figures)}")
     return 0
 
 

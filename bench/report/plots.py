@@ -7,6 +7,7 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import LogLocator, NullLocator
 
 _INCHES = (10.0, 4.2)
 _DOTS_PER_INCH = 110
@@ -46,8 +47,10 @@ def draw(path: Path, title: str, systems: Mapping[str, Sequence[Point]]) -> None
                     _line(axes, name, points, values)
             axes.set(xscale="log", yscale="log", xlabel="messages offered a second")
             axes.set(ylabel=f"due to alert, {share}, ms")
-            axes.xaxis.set_major_formatter("{x:,.0f}")
-            axes.yaxis.set_major_formatter("{x:,g}")
+            for axis, numbers in ((axes.xaxis, "{x:,.0f}"), (axes.yaxis, "{x:,g}")):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(numbers)
+                axis.set_minor_locator(NullLocator())
             axes.legend()
         picture.suptitle(f"{title} (x: keeps up no further)")
         # Nothing of the machine or the time in the file: the same figures give the same picture.

@@ -100,7 +100,7 @@ class Saved(NamedTuple):
         return compared
 
 
-def latest(folder: Path = FOLDER) -> Saved | None:
+def latest(folder: Path) -> Saved | None:
     """The figures of the last release of which there are any."""
 
     def order(path: Path) -> list[int]:

@@ -4,18 +4,30 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from bench.report.figures import Figure
+from bench.report.saved import Saved, latest
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
-    "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
+    "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 --people 7 --rates 20 40 "
     "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2 "
+    "--crowd-sockets 5 --crowd-rate 40 --grown-messages 10000 --storm-clients 5 "
     "--recovery-sockets 20 --flooded-pairs 1 --floods pings,handshakes"
 )
-# One of each kind, and both databases, are tried every time; the rest is left to the night.
+# What each measures is tried every time by test_measurements; as commands most wait for the night.
 NIGHTLY = (
+    ("load", "postgresql", "CPU a message, node"),
+    ("hops", "sqlite", "writer: COMMIT, to the disk"),
+    ("deals", "sqlite", "command to its event in the conversation, p99"),
+    ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
+    ("crowd", "sqlite", "stored and told"),
+    ("growth", "sqlite", "pages of history, one at a time"),
+    ("storm", "postgresql", "all are back and told"),
     ("recovery", "sqlite", "20 sockets, 20 missed messages"),
     ("alone", "sqlite", "send to stored, p50"),
     ("logins", "sqlite", "logins"),
@@ -42,11 +54,7 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("measurement", "kind", "row"),
     [
-        ("load", "sqlite", "messages stored"),
-        ("load", "postgresql", "CPU a message, postgresql"),
-        ("hops", "sqlite", "writer: COMMIT, to the disk"),
-        ("deals", "sqlite", "command to its event in the conversation, p99"),
-        ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
+        ("offered", "sqlite", "40/s: stored and told"),
         *(pytest.param(*row, marks=pytest.mark.nightly) for row in NIGHTLY),
     ],
 )
@@ -63,6 +71,31 @@ def test_a_measurement_gives_its_table(
     assert any(line.startswith(row) for line in lines), ended.stdout
     assert lines[1].startswith(f"python -m bench {measurement} "), "it says what gave the figures"
     assert [*tmp_path.iterdir()] == []
+
+
+def test_figures_are_saved_and_compared_with_those_of_the_last_release(tmp_path: Path) -> None:
+    """By the ratio, where the same was measured; and what is not measured now stays saved."""
+    figures, work = tmp_path / "figures", tmp_path / "work"
+    figures.mkdir()
+    work.mkdir()
+    last = Saved("0.0.9", "a machine", {})
+    rounds = {name: [[Figure("messages stored", "/s", 1.0)]] for name in ("parley", "baseline")}
+    last.add("sqlite", "load", "load: 2 pairs, 4 messages in flight each", rounds)
+    last.write(figures)
+    options = [*SMALL.split(), "--database", "sqlite", "--figures", str(figures), "--save"]
+    ended = bench("load", *options, folder=work)
+    assert ended.returncode == 0, ended.stderr
+    head, stored = (
+        next(line for line in ended.stdout.splitlines() if line.strip().startswith(start))
+        for start in ("unit", "messages stored")
+    )
+    assert head.endswith("since 0.0.9")
+    now = latest(figures)
+    assert now is not None
+    assert now.version == version("parley")
+    columns = now.figures["sqlite"]["load"]["columns"]
+    ratio = columns["parley"]["messages stored [/s]"] / columns["baseline"]["messages stored [/s]"]
+    assert stored.endswith(f"x {ratio:.2f}")
 
 
 def test_an_unknown_measurement_is_refused(tmp_path: Path) -> None:

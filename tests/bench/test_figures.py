@@ -64,6 +64,37 @@ def test_latencies_are_compared_by_differences() -> None:
     assert cells(text, "send to alert")[-1].strip() == "+2.50 (2.00 to 3.00)"
 
 
+def test_the_first_is_compared_with_each_of_the_others() -> None:
+    """Each has a column for it, unless nothing is to be compared."""
+    columns = {
+        "parley": rounds("stored", "/s", 6000),
+        "baseline": rounds("stored", "/s", 1000),
+        "node": rounds("stored", "/s", 3000),
+    }
+    text = table("load", columns)
+    assert [cell.strip() for cell in cells(text, "stored")][-2:] == ["x 6.00", "x 2.00"]
+    assert [cell.strip() for cell in cells(text, "unit")][-1] == "parley : node"
+    assert cells(table("load", columns, compared=False), "stored")[-1].strip() == "3,000"
+
+
+def test_a_round_that_lacks_a_figure_is_compared_with_none() -> None:
+    """A system that cannot keep up in one of the rounds has no latency there."""
+    columns = {
+        "parley": rounds("at 200/s", "ms", 3, 4, 5),
+        "baseline": [[Figure("at 200/s", "ms", 1)], [], [Figure("at 200/s", "ms", 1)]],
+    }
+    assert cells(table("offered", columns), "at 200/s")[-1].strip() == "+3.00 (2.00 to 4.00)"
+
+
+def test_known_columns_are_added() -> None:
+    """Rows of which they know nothing are left empty there."""
+    text = table("load", {"parley": rounds("stored", "/s", 300)}, more={"since 1.0.0": {}})
+    assert cells(text, "unit")[-1].strip() == "since 1.0.0"
+    known = {"since 1.0.0": {("stored", "/s"): "x 1.10"}}
+    text = table("load", {"parley": rounds("stored", "/s", 300)}, more=known)
+    assert cells(text, "stored")[-1].strip() == "x 1.10"
+
+
 def test_figures_of_one_column_alone_are_not_compared() -> None:
     """The processes of two systems have different names."""
     text = table(
