@@ -35,10 +35,20 @@ def parent(pid: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of all that it has started, also of those that are gone."""
+    while True:
+        try:
+            return _cpu_seconds(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            # A child has ended meanwhile, and now its time counts as that of its parent.
+            if not Path(f"/proc/{pid}").exists():
+                raise
+
+
+def _cpu_seconds(pid: int) -> float:
     # utime, stime, and the same of children that have ended.
     seconds = sum(map(int, _stat(pid)[11:15])) / _TICKS_A_SECOND
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return seconds + sum(cpu_seconds(int(child)) for child in children)
+    return seconds + sum(_cpu_seconds(int(child)) for child in children)
 
 
 def _told(pid: int, file: str, name: str) -> int:
