@@ -107,9 +107,9 @@ def multiply(address: str, copies: int) -> None:
     engine = create_engine(make_url(address))
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            # Until it is there nothing is lost if it is lost.
-            connection.execute(text("PRAGMA synchronous = OFF"))
-            connection.execute(text("PRAGMA cache_size = -200000"))
+            # Until it is there nothing is lost if it is lost; and all of it fits into memory.
+            for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
+                connection.execute(text(f"PRAGMA {pragma}"))
             connection.commit()
         tables = MetaData()
         tables.reflect(connection, only=_COPIED)
@@ -120,7 +120,7 @@ def multiply(address: str, copies: int) -> None:
     # As it would be some minutes later, by itself.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            connection.execute(text("PRAGMA journal_mode = WAL"))
         else:
             connection.execute(text("VACUUM ANALYZE"))
             connection.execute(text("CHECKPOINT"))
