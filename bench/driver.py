@@ -135,7 +135,7 @@ class Person(WSListener):
                 self.cursor = _decode_hello(packet.d).cur or self.cursor
                 self.greeted.set()
             case 0x04:
-                self.crowd.fail(f"{self.user} got an error: {bytes(packet.d).decode()}")
+                self.on_error(bytes(packet.d).decode())
             case 0x0D:
                 self.on_resumed(_decode_resumed(packet.d))
 
@@ -159,6 +159,10 @@ class Person(WSListener):
 
     def on_resumed(self, resumed: Resumed) -> None:
         """RESUMED."""
+
+    def on_error(self, error: str) -> None:
+        """ERROR: a failure of the measurement, unless somebody reckons with it."""
+        self.crowd.fail(f"{self.user} got an error: {error}")
 
     def on_close(self, code: int) -> None:
         """The server closes the socket."""

@@ -201,7 +201,9 @@ async def measure(
     window: int,
     text: int,
 ) -> list[Figure]:
-    """One round: pages of people of any copy, one at a time, and then a load of new people."""
+    """One round: pages of people of any copy, one at a time, and then a load of pairs of some
+    copies, who have a conversation; with fewer copies than pairs of new people.
+    """
     copied = [
         (number, copy)
         for number in range(_PEOPLE)
@@ -226,7 +228,8 @@ async def measure(
             *latencies(f"page of {of}", delays_ns),
         )
     ]
-    written = await load.measure(
-        system, name, pairs=pairs, window=window, seconds=seconds, text=text
-    )
+    of = random.sample(range(1, copies + 1), pairs) if copies >= pairs else []
+    known = [(user_of(0, copy), user_of(1, copy)) for copy in of]
+    options = {"pairs": pairs, "window": window, "text": text}
+    written = await load.measure(system, name, seconds=seconds, known=known, **options)
     return [*figures, *cpu_of_pages, *written]

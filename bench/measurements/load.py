@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.driver import Crowd, Person, Status
 from bench.report.figures import Figure, latencies
@@ -102,9 +102,17 @@ def users(name: str, number: int) -> tuple[str, str]:
 
 
 async def measure(
-    system: System, name: str, *, pairs: int, window: int, seconds: float, text: int
+    system: System,
+    name: str,
+    *,
+    pairs: int,
+    window: int,
+    seconds: float,
+    text: int,
+    known: Sequence[tuple[str, str]] = (),
 ) -> list[Figure]:
-    """One round. `name` keeps its people apart from those of other rounds.
+    """One round. `name` keeps its people apart from those of other rounds, unless they are `known`:
+    so many pairs, nobody in two of them.
 
     A pair's window is halved between its two; a window of 1 is one of them who writes. Raises
     RuntimeError when a message was refused, lost, or alerted twice.
@@ -112,8 +120,8 @@ async def measure(
     counts = _Counts(window, "x" * text)
     talkers = [
         _Talker(user, partner, counts)
-        for number in range(pairs)
-        for user, partner in (users(name, number), users(name, number)[::-1])
+        for pair in known or [users(name, number) for number in range(pairs)]
+        for user, partner in (pair, pair[::-1])
     ]
     async with Crowd(system) as crowd:
         await crowd.join(talkers)

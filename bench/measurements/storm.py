@@ -3,7 +3,8 @@
 The edge is killed, with its sockets; while it is away somebody writes to all of them. From the
 moment at which it serves again each client connects as the client libraries do, after a random part
 of a wait that doubles with each refusal, and goes on from its cursor. It is over when all have been
-told of everything. The edge has its limits as they are by default.
+told of everything. The edge has its limits as they are by default. A client that is told that its
+resume was not complete reads its conversations anew, as it should, and that is counted.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import grpc
+import msgspec
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 from picows import WSError, WSTransport
@@ -32,45 +34,94 @@ _LONGEST_WAIT_SECONDS = 30.0
 _ANSWERED_WITHIN_SECONDS = 10.0
 _OVER_WITHIN_SECONDS = 300
 _SETTLING_SECONDS = 1.0
+_AGAIN_SECONDS = 0.5
 
 
-class _Client(Person):
+class _Conversation(msgspec.Struct):
+    conversation: str
+
+
+class _Message(msgspec.Struct):
+    text: str = ""
+
+
+class _Page(msgspec.Struct):
+    """A page of either kind, or the ERROR that came instead of it."""
+
+    conversations: list[_Conversation] = msgspec.field(default_factory=list)
+    messages: list[_Message] = msgspec.field(default_factory=list)
+    code: str = ""
+
+
+_ASK_CONVERSATIONS, _ASK_MESSAGES = 0x05, 0x0A
+_decode = msgspec.json.Decoder(_Page).decode
+
+
+class Client(Person):
     """Connects until it is let in, and notes what it is told."""
 
     def __init__(self, user: str) -> None:
         super().__init__(user)
+        self.expected: set[str] = set()
         self.told: set[str] = set()
-        self.attempts = 0
+        self.attempts = self.resets = self.errors = 0
         self.back_ns = 0
         # Set while the edge is away, and by each socket that is lost before all is told.
         self.lost = asyncio.Event()
-        self._caught_up = asyncio.Event()
-        self._expected = False
+        self._resumed = False
+        self.caught_up = asyncio.Event()
+        self._may_end = False
+        self._asked: dict[int, tuple[int, dict[str, object]]] = {}
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.lost.set()
-        if not self._expected:
+        if not self._may_end:
             super().on_ws_disconnected(transport)
 
     def on_alert(self, sender: str, text: str, cursor: str | None) -> None:  # noqa: ARG002
         self.told.add(text)
+        self._look()
 
     def on_resumed(self, resumed: Resumed) -> None:
+        self._resumed = True
         if not resumed.complete:
-            self.crowd.fail(f"{self.user} is told that something is missing")
-        self._caught_up.set()
+            self.resets += 1
+            self._read(_ASK_CONVERSATIONS, {})
+        self._look()
+
+    def on_error(self, error: str) -> None:  # noqa: ARG002 - in a storm some have to come again
+        self.errors += 1
+
+    def on_answer(self, re: int, d: msgspec.Raw) -> None:
+        asked, page = self._asked.pop(re), _decode(d)
+        if page.code:
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._read, *asked)
+        for one in page.conversations:
+            self._read(_ASK_MESSAGES, {"conversation": one.conversation})
+        self.told |= {one.text for one in page.messages}
+        self._look()
+
+    def _read(self, op: int, question: dict[str, object]) -> None:
+        # After another loss of the socket it is another RESUMED that counts.
+        if not self.lost.is_set():
+            self._asked[self.question(op, question)] = op, question
+
+    def _look(self) -> None:
+        if self._resumed and self.told >= self.expected:
+            self.caught_up.set()
 
     def expect_end(self) -> None:
         """Take it as no failure when the socket is lost."""
-        self._expected = True
+        self._may_end = True
 
     async def come_back(self) -> None:
         """Connect until all that was missed has been told."""
-        while not self._caught_up.is_set():
+        while not self.caught_up.is_set():
             wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**self.attempts)
             await asyncio.sleep(random.uniform(0, wait))
             self.attempts += 1
             self.resume = self.cursor
+            self._resumed = False
             self.greeted.clear()
             self.lost.clear()
             with suppress(OSError, TimeoutError, WSError):
@@ -78,10 +129,10 @@ class _Client(Person):
                     await self.crowd.connect(self)
                 await self._told_or_lost()
         self.back_ns = time.perf_counter_ns()
-        self._expected = False
+        self._may_end = False
 
     async def _told_or_lost(self) -> None:
-        waits = [asyncio.ensure_future(one.wait()) for one in (self._caught_up, self.lost)]
+        waits = [asyncio.ensure_future(one.wait()) for one in (self.caught_up, self.lost)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -110,7 +161,7 @@ async def _write(system: System, people: Sequence[str], messages: int) -> list[s
 
 async def measure(system: System, name: str, *, clients: int, missed: int) -> list[Figure]:
     """One round. Raises RuntimeError when somebody is not told of everything."""
-    people = [_Client(f"{name}-{number}") for number in range(clients)]
+    people = [Client(f"{name}-{number}") for number in range(clients)]
     edge = system.parts["edge"]
     async with Crowd(system) as crowd:
         await crowd.join(people)
@@ -122,31 +173,37 @@ async def measure(system: System, name: str, *, clients: int, missed: int) -> li
         edge.process.wait()
         await crowd.wait(_all_lost(people), _OVER_WITHIN_SECONDS)
         texts = await _write(system, [person.user for person in people], missed)
+        for person in people:
+            person.expected = set(texts)
         with on_core(SERVER_CORE):
             edge.start()
         await asyncio.to_thread(wait_ready, f"http://127.0.0.1:{edge.port}/readyz", edge)
         cpu, start_ns = system.cpu_seconds(), time.perf_counter_ns()
-        await crowd.wait(_all_back(people), _OVER_WITHIN_SECONDS)
+        try:
+            await crowd.wait(_all_back(people), _OVER_WITHIN_SECONDS)
+        except TimeoutError:
+            lacking = sum(not person.told >= person.expected for person in people)
+            told = f"{lacking} of {clients} were not told of everything"
+            raise RuntimeError(f"{system.name}: {told}") from None
         delays_ns = [person.back_ns - start_ns for person in people]
-        lacking = sum(person.told != set(texts) for person in people)
-        if lacking:
-            raise RuntimeError(f"{system.name}: {lacking} of {clients} were not told of everything")
         return [
             Figure("all are back and told", "ms", max(delays_ns) / 1e6),
             *latencies("restart to told", delays_ns),
             *cpu_figures(system, cpu, clients, "a client"),
             Figure("attempts a client", "", sum(one.attempts for one in people) / clients),
+            Figure("read anew after RESUMED", "clients", sum(one.resets > 0 for one in people)),
+            Figure("errors on the way", "", sum(one.errors for one in people)),
             Figure("memory of the edge before", "MiB", before / 1024),
             Figure("memory of the edge at most", "MiB", most_memory_kib(edge.process.pid) / 1024),
         ]
 
 
-async def _all_lost(people: Sequence[_Client]) -> None:
+async def _all_lost(people: Sequence[Client]) -> None:
     for person in people:
         await person.lost.wait()
 
 
-async def _all_back(people: Sequence[_Client]) -> None:
+async def _all_back(people: Sequence[Client]) -> None:
     async with asyncio.TaskGroup() as group:
         for person in people:
             group.create_task(person.come_back())

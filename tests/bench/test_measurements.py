@@ -164,9 +164,9 @@ async def write_as_a_copy(system: System) -> int:
             self.answered.set_result(msgspec.json.decode(d)["seq"])
 
     async with Crowd(system) as crowd:
-        person = Copied(growth.user_of(0, copy=2))
+        person = Copied(growth.user_of(2, copy=2))
         await crowd.join([person])
-        return await person.write_and_wait(growth.user_of(1, copy=2))
+        return await person.write_and_wait(growth.user_of(3, copy=2))
 
 
 def test_growth(bench_database: Database, bench_folder: Path, name: str, bench_runner: Run) -> None:
