@@ -156,6 +156,7 @@ def main() -> int:
     kinds = _KINDS if arguments.database == "both" else (arguments.database,)
     last = saved.latest(arguments.figures)
     today = saved.Saved.empty(importlib.metadata.version("parley"))
+    failed = False
     try:
         with (
             tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
@@ -165,16 +166,23 @@ def main() -> int:
                 with database(kind) as running:
                     bench = Bench(arguments, runner, running, Path(folder), last, today)
                     for name in chosen:
-                        MEASUREMENTS[name](bench)
+                        failed |= not _measure(bench, name)
+                        if arguments.save:
+                            progress(f"saved: {today.write(arguments.figures)}")
     except KeyboardInterrupt:
         progress("stopped")
         return 130
+    return 1 if failed else 0
+
+
+def _measure(bench: Bench, name: str) -> bool:
+    """Make one measurement; False when it failed, which is told and stops no other."""
+    try:
+        MEASUREMENTS[name](bench)
     except (RuntimeError, TimeoutError) as error:
-        progress(f"bench: {error}")
-        return 1
-    if arguments.save:
-        progress(f"saved: {today.write(arguments.figures)}")
-    return 0
+        progress(f"bench: {name}: {error}")
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -53,10 +53,7 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("measurement", "kind", "row"),
-    [
-        ("offered", "sqlite", "40/s: stored and told"),
-        *(pytest.param(*row, marks=pytest.mark.nightly) for row in NIGHTLY),
-    ],
+    [pytest.param(*row, marks=pytest.mark.nightly) for row in NIGHTLY],
 )
 def test_a_measurement_gives_its_table(
     measurement: str, kind: str, row: str, tmp_path: Path
@@ -71,6 +68,20 @@ def test_a_measurement_gives_its_table(
     assert any(line.startswith(row) for line in lines), ended.stdout
     assert lines[1].startswith(f"python -m bench {measurement} "), "it says what gave the figures"
     assert [*tmp_path.iterdir()] == []
+
+
+def test_latency_over_load_is_told_and_drawn(tmp_path: Path) -> None:
+    """At each rate, of the systems that are chosen, in a picture for each database."""
+    work, plots = tmp_path / "work", tmp_path / "plots"
+    work.mkdir()
+    options = [*SMALL.split(), "--database", "sqlite", "--systems", "baseline"]
+    ended = bench("offered", *options, "--plots", str(plots), folder=work)
+    assert ended.returncode == 0, ended.stderr
+    for rate in (20, 40):
+        assert f"{rate}/s: stored and told" in ended.stdout
+    assert "parley" not in ended.stdout.partition("unit")[2]
+    assert [path.name for path in plots.iterdir()] == ["latency-sqlite.png"]
+    assert [*work.iterdir()] == []
 
 
 def test_figures_are_saved_and_compared_with_those_of_the_last_release(tmp_path: Path) -> None:
