@@ -74,7 +74,12 @@ class Client(Person):
         self._asked: dict[int, tuple[int, dict[str, object]]] = {}
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if transport is not self.transport:
+            # One that was given up.
+            return
         self.lost.set()
+        # Nobody waits for a HELLO that cannot come any more.
+        self.greeted.set()
         if not self._may_end:
             super().on_ws_disconnected(transport)
 
@@ -128,6 +133,9 @@ class Client(Person):
                 async with asyncio.timeout(_ANSWERED_WITHIN_SECONDS):
                     await self.crowd.connect(self)
                 await self._told_or_lost()
+            if not self.caught_up.is_set():
+                # Too late, and perhaps still open.
+                self.transport.disconnect()
         self.back_ns = time.perf_counter_ns()
         self._may_end = False
 
