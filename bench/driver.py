@@ -93,6 +93,8 @@ class Person(WSListener):
         # The last one that came; and the one from which the next connection goes on, if from any.
         self.cursor = ""
         self.resume = ""
+        # With which the server has closed the socket, if it has.
+        self.close_code: int | None = None
         self._leaving = False
         self._sent = 0
         # The same people come back on another socket, with other messages.
@@ -101,13 +103,15 @@ class Person(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         if not self._leaving:
-            self.crowd.fail(f"{self.user} was disconnected: {transport.close_handshake}")
+            code = self.close_code or "without a code"
+            self.crowd.fail(f"{self.user} was disconnected: {code}")
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
-            self.on_close(frame.get_close_code().value)
+            self.close_code = frame.get_close_code().value
+            self.on_close(self.close_code)
         if frame.msg_type != WSMsgType.TEXT:
             return
         packet = _decode(frame.get_payload_as_bytes())

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from bench.driver import Crowd, Person, Status
-from bench.measurements.load import WARM_UP_SECONDS, cpu_figures
+from bench.measurements.load import WARM_UP_SECONDS, cost_figures
 from bench.report.figures import Figure, latencies
 from bench.systems.system import System
 
@@ -83,10 +83,10 @@ async def measure(system: System, name: str, *, seconds: float, text: int) -> li
         await crowd.wait(write_for(WARM_UP_SECONDS))
         to_stored.clear()
         to_alert.clear()
-        cpu = system.cpu_seconds()
+        before = system.used()
         await crowd.wait(write_for(seconds))
         return [
             *latencies("send to alert", to_alert),
             *latencies("send to stored", to_stored),
-            *cpu_figures(system, cpu, len(to_alert), "a message"),
+            *cost_figures(system, before, len(to_alert), "a message"),
         ]

@@ -11,7 +11,7 @@ from collections import deque
 from bench.driver import Crowd, Person, Status
 from bench.measurements.load import (
     WARM_UP_SECONDS,
-    cpu_figures,
+    cost_figures,
     driver_figure,
     end,
     own_cpu_seconds,
@@ -173,7 +173,7 @@ async def measure(system: System, name: str, *, pairs: int, seconds: float) -> l
         await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
         counts.clear()
         deals, answers = counts.deals, counts.answers
-        cpu, own = system.cpu_seconds(), own_cpu_seconds()
+        before, own = system.used(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(asyncio.sleep(seconds))
         elapsed = time.perf_counter() - start
@@ -186,7 +186,7 @@ async def measure(system: System, name: str, *, pairs: int, seconds: float) -> l
             *latencies("command to answer", counts.to_answer_ns),
             *latencies("command to the other's update", counts.to_update_ns),
             *latencies("command to its event in the conversation", counts.to_event_ns),
-            *cpu_figures(system, cpu, answers, "a command"),
+            *cost_figures(system, before, answers, "a command"),
             driver_figure(own, elapsed),
         ]
         # The deals that have begun come to their end, and nothing of them may be missing.

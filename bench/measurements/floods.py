@@ -292,9 +292,9 @@ async def measure(
         without = await delays_ns(seconds)
         with _flooding(kind, system):
             await crowd.wait(asyncio.sleep(_FLOODED_AFTER_SECONDS))
-            cpu = sum(system.cpu_seconds().values())
+            cpu = system.cpu_seconds()
             during = await delays_ns(seconds)
-            cpu = (sum(system.cpu_seconds().values()) - cpu) / seconds
+            cpu = (system.cpu_seconds() - cpu) / seconds
             memory = memory_kib(system.processes["edge"]) / 1024
     return [
         *latencies("send to stored, without the flood", without),

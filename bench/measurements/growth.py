@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from bench.driver import Crowd, Person, Status
 from bench.measurements import load
-from bench.measurements.load import cpu_figures
+from bench.measurements.load import cost_figures
 from bench.report.figures import Figure, latencies
 from bench.systems.parley import databases, parley
 from bench.systems.system import Database, System
@@ -216,10 +216,10 @@ async def measure(
         await crowd.wait(pages.read(readers, load.WARM_UP_SECONDS))
         for delays_ns in pages.delays_ns.values():
             delays_ns.clear()
-        cpu = system.cpu_seconds()
+        before = system.used()
         await crowd.wait(pages.read(readers, seconds))
         count = sum(map(len, pages.delays_ns.values()))
-        cpu_of_pages = cpu_figures(system, cpu, count, "a page")
+        cost_of_pages = cost_figures(system, before, count, "a page")
     figures = [
         figure
         for of, delays_ns in pages.delays_ns.items()
@@ -232,4 +232,4 @@ async def measure(
     known = [(user_of(0, copy), user_of(1, copy)) for copy in of]
     options = {"pairs": pairs, "window": window, "text": text}
     written = await load.measure(system, name, seconds=seconds, known=known, **options)
-    return [*figures, *cpu_of_pages, *written]
+    return [*figures, *cost_of_pages, *written]

@@ -3,7 +3,7 @@
 import asyncio
 
 from bench.driver import Crowd, Person
-from bench.measurements.load import cpu_figures
+from bench.measurements.load import cost_figures
 from bench.report.figures import Figure
 from bench.systems.processes import memory_kib
 from bench.systems.system import System
@@ -24,15 +24,15 @@ async def measure(system: System, name: str, *, sockets: int, seconds: float) ->
     async with Crowd(system) as crowd:
         await crowd.join([Person(f"{name}-first{number}") for number in range(_FIRST)])
         await crowd.wait(asyncio.sleep(_SETTLING_SECONDS))
-        before = _memory(system)
+        first = _memory(system)
         await crowd.join([Person(f"{name}-{number}") for number in range(sockets)])
         await crowd.wait(asyncio.sleep(_SETTLING_SECONDS))
-        grown = {part: (now - before[part]) / sockets for part, now in _memory(system).items()}
+        grown = {part: (now - first[part]) / sockets for part, now in _memory(system).items()}
         memory = [
             Figure(f"memory a socket, {name}", "KiB", kib)
             for name, kib in ({"all processes": sum(grown.values())} | grown).items()
         ]
-        cpu = system.cpu_seconds()
+        before = system.used()
         await crowd.wait(asyncio.sleep(seconds))
         count = round(len(crowd.people) * seconds)
-        return [*memory, *cpu_figures(system, cpu, count, "a socket and second")]
+        return [*memory, *cost_figures(system, before, count, "a socket and second")]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bench.driver import Crowd, Person, Status
 from bench.report.figures import Figure, latencies
+from bench.systems.processes import Used
 from bench.systems.system import System
 
 # Until here nothing counts: conversations are opened, statements prepared, caches filled.
@@ -77,12 +78,21 @@ def driver_figure(before: float, elapsed: float) -> Figure:
     return Figure("driver's core busy", "%", (own_cpu_seconds() - before) / elapsed * 100)
 
 
-def cpu_figures(system: System, before: dict[str, float], count: int, of_what: str) -> list[Figure]:
-    """CPU since `before` of all processes and of each, for each of `count` things."""
-    used = {name: now - before[name] for name, now in system.cpu_seconds().items()}
+def cost_figures(system: System, before: dict[str, Used], count: int, of_what: str) -> list[Figure]:
+    """What was used since `before`, for each of `count` things: CPU of all processes and of each;
+    changes from thread to thread, and what was given to the disk, of all.
+    """
+    now = system.used()
+    cpu = {name: one.cpu_seconds - before[name].cpu_seconds for name, one in now.items()}
+    switches = sum(one.switches - before[name].switches for name, one in now.items())
+    written = sum(one.written_kib - before[name].written_kib for name, one in now.items())
     return [
-        Figure(f"CPU {of_what}, {name}", "us", seconds / count * 1e6)
-        for name, seconds in ({"all processes": sum(used.values())} | used).items()
+        *(
+            Figure(f"CPU {of_what}, {name}", "us", seconds / count * 1e6)
+            for name, seconds in ({"all processes": sum(cpu.values())} | cpu).items()
+        ),
+        Figure(f"context switches {of_what}", "", switches / count),
+        Figure(f"written {of_what}", "KiB", written / count),
     ]
 
 
@@ -131,7 +141,7 @@ async def measure(
         await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
         counts.delays_ns.clear()
         stored, delivered = counts.stored, counts.delivered
-        cpu, own = system.cpu_seconds(), own_cpu_seconds()
+        before, own = system.used(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(asyncio.sleep(seconds))
         elapsed = time.perf_counter() - start
@@ -142,7 +152,7 @@ async def measure(
             Figure("messages stored", "/s", stored / elapsed),
             Figure("messages delivered", "/s", delivered / elapsed),
             *latencies("send to alert", counts.delays_ns),
-            *cpu_figures(system, cpu, stored, "a message"),
+            *cost_figures(system, before, stored, "a message"),
             driver_figure(own, elapsed),
         ]
         counts.going = False

@@ -6,7 +6,7 @@ import time
 from itertools import cycle
 
 from bench.driver import Crowd, Person, Status
-from bench.measurements.load import cpu_figures, driver_figure, own_cpu_seconds
+from bench.measurements.load import cost_figures, driver_figure, own_cpu_seconds
 from bench.report.figures import Figure, latencies
 from bench.systems.system import System
 
@@ -65,13 +65,13 @@ async def measure(system: System, *, people: int, concurrency: int, seconds: flo
                 group.create_task(come_and_go(crowd, end))
 
     async with Crowd(system) as crowd:
-        cpu, own = system.cpu_seconds(), own_cpu_seconds()
+        before, own = system.used(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(come_and_go_together(crowd))
         elapsed = time.perf_counter() - start
         return [
             Figure("logins", "/s", len(delays_ns) / elapsed),
             *latencies("connect to HELLO", delays_ns),
-            *cpu_figures(system, cpu, len(delays_ns), "a login"),
+            *cost_figures(system, before, len(delays_ns), "a login"),
             driver_figure(own, elapsed),
         ]

@@ -17,7 +17,7 @@ from bench.alarm import Alarm
 from bench.driver import Crowd, Person
 from bench.measurements.load import (
     WARM_UP_SECONDS,
-    cpu_figures,
+    cost_figures,
     driver_figure,
     end,
     own_cpu_seconds,
@@ -190,19 +190,19 @@ async def measure(
         await _open(crowd, talkers, counts)
         await _offer(crowd, talkers, counts, rate, WARM_UP_SECONDS, text)
         counts.begin_ns = time.perf_counter_ns()
-        cpu, own, start = system.cpu_seconds(), own_cpu_seconds(), time.perf_counter()
+        before, own, start = system.used(), own_cpu_seconds(), time.perf_counter()
         in_time = await _offer(crowd, talkers, counts, rate, seconds, text)
         elapsed = time.perf_counter() - start
         kept_up = in_time and elapsed < seconds * (1 + _LATE_SHARE) + _LATE_SECONDS
         if not counts.to_alert_ns:
             raise RuntimeError(f"{system.name}: nothing was due in {seconds} s at {rate}/s")
-        used = sum(system.cpu_seconds().values()) - sum(cpu.values())
+        used = system.cpu_seconds() - sum(one.cpu_seconds for one in before.values())
         return [
             Figure("stored and told", "/s", counts.measured / elapsed),
             Figure(_KEPT_UP, "%", 100 if kept_up else 100 * counts.measured / elapsed / rate),
             *(latencies(_TO_ALERT, counts.to_alert_ns) if kept_up else ()),
             *(latencies("due to stored", counts.to_stored_ns) if kept_up else ()),
-            *cpu_figures(system, cpu, counts.measured, "a message"),
+            *cost_figures(system, before, counts.measured, "a message"),
             Figure("core used", "%", used / elapsed * 100),
             Figure("driver late, p99", "ms", latencies("", counts.late_ns)[1].value),
             driver_figure(own, elapsed),

@@ -20,7 +20,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from picows import WSError, WSTransport
 
 from bench.driver import Crowd, Person, Resumed
-from bench.measurements.load import cpu_figures
+from bench.measurements.load import cost_figures
 from bench.report.figures import Figure, latencies
 from bench.systems.processes import SERVER_CORE, memory_kib, most_memory_kib, on_core
 from bench.systems.system import System, wait_ready
@@ -81,7 +81,9 @@ class Client(Person):
         # Nobody waits for a HELLO that cannot come any more.
         self.greeted.set()
         if not self._may_end:
-            super().on_ws_disconnected(transport)
+            told = "told of all" if self.caught_up.is_set() else "not yet lost with the edge"
+            code = self.close_code or "without a code"
+            self.crowd.fail(f"{self.user}, {told}, was disconnected: {code}")
 
     def on_alert(self, sender: str, text: str, cursor: str | None) -> None:  # noqa: ARG002
         self.told.add(text)
@@ -186,7 +188,7 @@ async def measure(system: System, name: str, *, clients: int, missed: int) -> li
         with on_core(SERVER_CORE):
             edge.start()
         await asyncio.to_thread(wait_ready, f"http://127.0.0.1:{edge.port}/readyz", edge)
-        cpu, start_ns = system.cpu_seconds(), time.perf_counter_ns()
+        used, start_ns = system.used(), time.perf_counter_ns()
         try:
             await crowd.wait(_all_back(people), _OVER_WITHIN_SECONDS)
         except TimeoutError:
@@ -197,7 +199,7 @@ async def measure(system: System, name: str, *, clients: int, missed: int) -> li
         return [
             Figure("all are back and told", "ms", max(delays_ns) / 1e6),
             *latencies("restart to told", delays_ns),
-            *cpu_figures(system, cpu, clients, "a client"),
+            *cost_figures(system, used, clients, "a client"),
             Figure("attempts a client", "", sum(one.attempts for one in people) / clients),
             Figure("read anew after RESUMED", "clients", sum(one.resets > 0 for one in people)),
             Figure("errors on the way", "", sum(one.errors for one in people)),

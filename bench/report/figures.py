@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One figure of one round. Of rates the table shows ratios, of "ms" differences."""
+    """One figure of one round. Of rates and counts the table shows ratios, of "ms" differences."""
 
     name: str
     unit: str
     value: float
 
 
-_RATIOS = ("/s", "us", "KiB", "MiB")
+_RATIOS = ("/s", "us", "KiB", "MiB", "")
 
 
 def quantile(values: Sequence[float], share: float) -> float:

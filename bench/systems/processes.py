@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 SERVER_CORE = 0
 # With one core alone the driver shares it, and the figures say little.
@@ -33,36 +34,52 @@ def parent(pid: int) -> int:
     return int(_stat(pid)[1])
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and of all that it has started, also of those that are gone."""
+class Used(NamedTuple):
+    """What a process has used until now, with all that it has started: CPU time, also of those that
+    are gone; of those that are there, changes from one thread to another, and KiB given to a disk.
+    """
+
+    cpu_seconds: float
+    switches: int
+    written_kib: float
+
+
+def used(pid: int) -> Used:
+    """What a process has used. Raises FileNotFoundError or ProcessLookupError if it is gone."""
     while True:
         try:
-            return _cpu_seconds(pid)
+            return _used(pid)
         except (FileNotFoundError, ProcessLookupError):
             # A child has ended meanwhile, and now its time counts as that of its parent.
             if not Path(f"/proc/{pid}").exists():
                 raise
 
 
-def _cpu_seconds(pid: int) -> float:
+def _used(pid: int) -> Used:
     # utime, stime, and the same of children that have ended.
     seconds = sum(map(int, _stat(pid)[11:15])) / _TICKS_A_SECOND
+    switches = sum(
+        _told(f"{pid}/task/{thread.name}/status", f"{kind}_ctxt_switches")
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for kind in ("voluntary", "nonvoluntary")
+    )
+    own = Used(seconds, switches, _told(f"{pid}/io", "write_bytes") / 1024)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return seconds + sum(_cpu_seconds(int(child)) for child in children)
+    return Used(*map(sum, zip(own, *(_used(int(child)) for child in children), strict=True)))
 
 
-def _told(pid: int, file: str, name: str) -> int:
-    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+def _told(file: str, name: str) -> int:
+    for line in Path("/proc", file).read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
-    raise RuntimeError(f"the kernel does not say how much memory process {pid} has")
+    raise RuntimeError(f"the kernel does not tell {name} in {file}")
 
 
 def memory_kib(pid: int) -> int:
     """Resident memory of one process in KiB."""
-    return _told(pid, "smaps_rollup", "Rss")
+    return _told(f"{pid}/smaps_rollup", "Rss")
 
 
 def most_memory_kib(pid: int) -> int:
     """Most resident memory that one process ever had, in KiB."""
-    return _told(pid, "status", "VmHWM")
+    return _told(f"{pid}/status", "VmHWM")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jwt
 
-from bench.systems.processes import SERVER_CORE, cpu_seconds, on_core, parent
+from bench.systems.processes import SERVER_CORE, Used, on_core, parent, used
 from service_kit.authentication.callers import Caller
 from tests.support.postgresql import Postgresql
 from tests.support.system import Part
@@ -70,9 +70,13 @@ class System(NamedTuple):
         claims = {"sub": user, "exp": int(time.time()) + 3600, **more}
         return jwt.encode(claims, self.key, algorithm="HS256")
 
-    def cpu_seconds(self) -> dict[str, float]:
-        """CPU time until now by process."""
-        return {name: cpu_seconds(pid) for name, pid in self.processes.items()}
+    def used(self) -> dict[str, Used]:
+        """What each process has used until now."""
+        return {name: used(pid) for name, pid in self.processes.items()}
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all processes until now."""
+        return sum(one.cpu_seconds for one in self.used().values())
 
 
 @contextmanager

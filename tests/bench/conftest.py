@@ -16,6 +16,20 @@ from bench.systems.processes import parent
 from bench.systems.system import Database, System
 from tests.support.postgresql import Postgresql
 
+_BY_HAND = [
+    *(("sqlite", name) for name in by_hand.ON_EITHER),
+    *(("postgresql", name) for name in (*by_hand.ON_EITHER, *by_hand.ON_POSTGRESQL)),
+]
+_PARLEY = [("sqlite", "parley"), ("postgresql", "parley")]
+ON_SYSTEMS_BY_HAND = pytest.mark.parametrize(
+    ("bench_database", "system"), _BY_HAND, indirect=True, scope="session"
+)
+"""Each version by hand, on each database on which it stands."""
+ON_ALL_SYSTEMS = pytest.mark.parametrize(
+    ("bench_database", "system"), [*_PARLEY, *_BY_HAND], indirect=True, scope="session"
+)
+"""These, and Parley."""
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
@@ -59,3 +73,9 @@ def bench_system(bench_database: Database) -> Iterator[Callable[[str], System]]:
             return found[name]
 
         yield find
+
+
+@pytest.fixture(scope="session")
+def system(request: pytest.FixtureRequest, bench_system: Callable[[str], System]) -> System:
+    """The system that the test is parametrized with."""
+    return bench_system(request.param)

@@ -1,7 +1,6 @@
 """The versions that one writes by hand do what they claim, or beating them would mean nothing."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,20 +8,8 @@ import pytest
 from picows import WSInvalidStatusError
 
 from bench.driver import Crowd, Person
-from bench.systems.system import Database, System
-from tests.bench.conftest import Run
-
-
-@pytest.fixture(params=["baseline", "asyncpg", "node"])
-def system(
-    request: pytest.FixtureRequest,
-    bench_database: Database,
-    bench_system: Callable[[str], System],
-) -> System:
-    """Each of them on each database on which it stands."""
-    if bench_database.postgresql is None and request.param != "baseline":
-        pytest.skip("it stands on PostgreSQL alone")
-    return bench_system(request.param)
+from bench.systems.system import System
+from tests.bench.conftest import ON_SYSTEMS_BY_HAND, Run
 
 
 class Writer(Person):
@@ -54,6 +41,7 @@ class Writer(Person):
         return found
 
 
+@ON_SYSTEMS_BY_HAND
 def test_messages_of_a_pair_are_numbered(system: System, bench_runner: Run) -> None:
     """Both write into one conversation, also when both open it at the same time; and are told."""
 
@@ -73,6 +61,7 @@ def test_messages_of_a_pair_are_numbered(system: System, bench_runner: Run) -> N
     bench_runner(write())
 
 
+@ON_SYSTEMS_BY_HAND
 def test_a_key_stores_once_and_spends_no_number(system: System, bench_runner: Run) -> None:
     """A repeat gives the message of before, tells nobody, and what it had counted is undone."""
 
@@ -91,6 +80,7 @@ def test_a_key_stores_once_and_spends_no_number(system: System, bench_runner: Ru
     bench_runner(write())
 
 
+@ON_SYSTEMS_BY_HAND
 def test_who_has_no_good_token_is_refused(system: System, bench_runner: Run) -> None:
     """A token is read, and its signature is checked."""
 

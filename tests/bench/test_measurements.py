@@ -32,7 +32,7 @@ from bench.report.figures import Figure
 from bench.systems import traced
 from bench.systems.parley import DEFAULT_LIMITS, parley
 from bench.systems.system import Database, System
-from tests.bench.conftest import Run
+from tests.bench.conftest import ON_ALL_SYSTEMS, Run
 
 _SECONDS = 0.3
 _numbers = count(1)
@@ -42,18 +42,6 @@ _numbers = count(1)
 def name() -> str:
     """A name by which the people of a test are told from those of others."""
     return f"t{next(_numbers)}"
-
-
-@pytest.fixture(params=["parley", "baseline", "asyncpg", "node"])
-def system(
-    request: pytest.FixtureRequest,
-    bench_database: Database,
-    bench_system: Callable[[str], System],
-) -> System:
-    """Each system on each database on which it stands."""
-    if bench_database.postgresql is None and request.param in {"asyncpg", "node"}:
-        pytest.skip("it stands on PostgreSQL alone")
-    return bench_system(request.param)
 
 
 @pytest.fixture
@@ -73,6 +61,7 @@ def check_cpu(found: dict[str, float], of_what: str, system: System) -> None:
     assert found[f"CPU {of_what}, all processes"] == pytest.approx(parts)
 
 
+@ON_ALL_SYSTEMS
 def test_load(system: System, name: str, bench_runner: Run) -> None:
     """A closed loop of a few pairs."""
     options: dict[str, Any] = {"pairs": 2, "window": 4, "seconds": _SECONDS, "text": 40}
@@ -82,6 +71,7 @@ def test_load(system: System, name: str, bench_runner: Run) -> None:
     check_cpu(found, "a message", system)
 
 
+@ON_ALL_SYSTEMS
 def test_offered(system: System, name: str, bench_runner: Run) -> None:
     """At a rate at which each system keeps up, of which each message counts."""
     options: dict[str, Any] = {"rate": 40, "pairs": 2, "seconds": 1.0, "text": 40}
@@ -109,6 +99,7 @@ def test_offered_more_than_a_system_can_do(
     assert "due to alert, p50" not in found
 
 
+@ON_ALL_SYSTEMS
 def test_alone(system: System, name: str, bench_runner: Run) -> None:
     """One message at a time, with all that it brings."""
     found = values(bench_runner(alone.measure(system, name, seconds=_SECONDS, text=40)))
@@ -116,6 +107,7 @@ def test_alone(system: System, name: str, bench_runner: Run) -> None:
     check_cpu(found, "a message", system)
 
 
+@ON_ALL_SYSTEMS
 def test_logins(system: System, bench_runner: Run) -> None:
     """People who have conversations come and go."""
     bench_runner(logins.acquaint(system, people=9, acquaintances=3))
@@ -125,6 +117,7 @@ def test_logins(system: System, bench_runner: Run) -> None:
     check_cpu(found, "a login", system)
 
 
+@ON_ALL_SYSTEMS
 def test_idle(system: System, name: str, bench_runner: Run) -> None:
     """Memory of all processes, and of each that is not the database's."""
     found = values(bench_runner(idle.measure(system, name, sockets=20, seconds=_SECONDS)))

@@ -4,19 +4,30 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from bench.systems.processes import cpu_seconds, memory_kib, most_memory_kib
+from bench.systems.processes import memory_kib, most_memory_kib, used
 
 BUSY = "import time\nwhile time.process_time() < 0.2: pass"
 
 
 def test_the_time_of_children_counts_also_when_they_are_gone() -> None:
     """A child that has used a fifth of a second and ended belongs to its parent."""
-    before = cpu_seconds(os.getpid())
+    before = used(os.getpid()).cpu_seconds
     subprocess.run([sys.executable, "-c", BUSY], check=True)
-    assert cpu_seconds(os.getpid()) - before >= 0.18
+    assert used(os.getpid()).cpu_seconds - before >= 0.18
+
+
+def test_changes_of_threads_are_counted() -> None:
+    """Each wait is one. What is written counts as well, where a folder is on a disk."""
+    before = used(os.getpid())
+    for _ in range(20):
+        time.sleep(0.001)
+    after = used(os.getpid())
+    assert after.switches - before.switches >= 20
+    assert after.written_kib >= before.written_kib
 
 
 def test_children_that_end_while_they_are_counted_are_no_error() -> None:
@@ -30,7 +41,7 @@ def test_children_that_end_while_they_are_counted_are_no_error() -> None:
     other = threading.Thread(target=come_and_go)
     other.start()
     try:
-        found = [cpu_seconds(os.getpid()) for _ in range(300)]
+        found = [used(os.getpid()).cpu_seconds for _ in range(300)]
     finally:
         end.set()
         other.join()
@@ -42,7 +53,7 @@ def test_a_process_that_is_gone_is_an_error() -> None:
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
     with pytest.raises(FileNotFoundError):
-        cpu_seconds(gone.pid)
+        used(gone.pid)
 
 
 def test_most_memory_is_no_less_than_what_there_is() -> None:
