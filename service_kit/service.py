@@ -39,6 +39,7 @@ from service_kit.rpc.failures import Failures
 from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.server import Server, probe_health, wait_for_signal
 from service_kit.storage import migrations
+from service_kit.storage.checkpoints import checkpoints
 from service_kit.storage.clock import read_position
 from service_kit.storage.engines import (
     DatabaseInUse,
@@ -111,7 +112,7 @@ async def running(
     one does after all. Raises DatabaseInUse when one does already.
     """
     url, timeouts = address_of(settings), settings.timeouts()
-    writing = open_engine(url, "writer", timeouts=timeouts)
+    writing = open_engine(url, "writer", timeouts=timeouts, log_bytes=settings.sqlite_log_bytes)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
     right: AbstractContextManager[float | None] = nullcontext()
     if lost is not None:
@@ -175,8 +176,11 @@ async def _serving(
     registry.register(UnknownWords())
     readers = Readers(reading, settings.reader_threads)
     resources = Resources(settings, writer, readers, hub, registry, failures, limits)
+    checkpointing = checkpoints(
+        address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
+    )
     try:
-        async with service.servicer(resources) as servicer:
+        async with checkpointing, service.servicer(resources) as servicer:
             service.add_servicer(servicer, server.grpc)
             if settings.reflection:
                 server.add_reflection()

@@ -44,6 +44,7 @@ KIT_LIMITS = (
     "max_transaction_items",
     "max_waiting_items",
     "retention_batch",
+    "sqlite_log_bytes",
 )
 """The settings below that are limits, each counted when it is reached."""
 
@@ -81,6 +82,8 @@ class ServiceSettings(Settings):
     idempotency_days: Days = 180
     # Rows that one transaction deletes because they were kept long enough.
     retention_batch: Count = 500
+    # Beyond which the writer waits until SQLite's log has moved into the file, to begin it anew.
+    sqlite_log_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
 
     def timeouts(self) -> Timeouts:
         """Give the timeouts of the database."""

@@ -18,10 +18,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from service_kit.process.settings import ServiceSettings, Timeouts
 
-Role = Literal["writer", "reader", "migrator"]
+Role = Literal["writer", "reader", "checkpointer", "migrator"]
 
 TEXT = String().with_variant(String(collation="C"), "postgresql")
 """The type of every text column: compared by code points, as Python compares."""
+
+SQLITE_LOG_BYTES = 64 * 1024 * 1024
+"""What SQLite's log may take by default."""
 
 STORED_BY_KEY: Mapping[str, Any] = {"sqlite_with_rowid": False}
 """Options of a table that is read in the order of its key: it is stored so, if possible."""
@@ -63,17 +66,24 @@ def _read_password(path: Path) -> str:
 
 
 def open_engine(
-    url: str | URL, role: Role, connections: int = 1, timeouts: Timeouts | None = None
+    url: str | URL,
+    role: Role,
+    connections: int = 1,
+    timeouts: Timeouts | None = None,
+    *,
+    log_bytes: int = SQLITE_LOG_BYTES,
 ) -> Engine:
-    """Open an engine for one writer thread, for a pool of readers, or for a migration.
+    """Open an engine for one writer thread, for a pool of readers, for what moves SQLite's log into
+    the file (`checkpoints`), or for a migration.
 
-    A reader's transaction sees one state of the database and writes nothing. Raises
-    UnsupportedDatabase for an address that is neither SQLite's nor PostgreSQL's.
+    A reader's transaction sees one state of the database and writes nothing. `log_bytes` is what
+    SQLite's log keeps of the disk when it begins anew. Raises UnsupportedDatabase for an address
+    that is neither SQLite's nor PostgreSQL's.
     """
     address = make_url(url)
     match address.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _open_sqlite(address, role, connections, timeouts or Timeouts())
+            return _open_sqlite(address, role, connections, timeouts or Timeouts(), log_bytes)
         case "postgresql" | "postgresql+psycopg":
             return _open_postgresql(address, role, connections, timeouts or Timeouts())
     raise UnsupportedDatabase(
@@ -111,7 +121,9 @@ def lock_migrations(connection: Connection) -> None:
 # --- SQLite ------------------------------------------------------------------------------------
 
 
-def _open_sqlite(url: URL, role: Role, connections: int, timeouts: Timeouts) -> Engine:
+def _open_sqlite(
+    url: URL, role: Role, connections: int, timeouts: Timeouts, log_bytes: int
+) -> Engine:
     if url.database and not url.database.startswith((":memory:", "file:")):
         _make_private(Path(url.database))
     engine = create_engine(
@@ -123,7 +135,10 @@ def _open_sqlite(url: URL, role: Role, connections: int, timeouts: Timeouts) -> 
     )
     # A transaction that reads first and writes later fails at once when another wrote in between:
     # those that write take the write lock when they begin.
-    begin = "BEGIN" if role == "reader" else "BEGIN IMMEDIATE"
+    begin = "BEGIN IMMEDIATE" if role in {"writer", "migrator"} else "BEGIN"
+    # The commit that fills the log would move it into the file while everybody waits: for the
+    # writer another connection does that (`checkpoints`). Elsewhere after 16 MB, instead of 4.
+    after_pages = 0 if role == "writer" else 4000
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -138,10 +153,9 @@ def _open_sqlite(url: URL, role: Role, connections: int, timeouts: Timeouts) -> 
             # What is deleted, and what is written over, is gone from the file as well. Whether it
             # is without this word was chosen when SQLite was built.
             "secure_delete=ON",
-            # One commit under load touches hundreds of pages, and most of them change again soon:
-            # they move from the log to the file after 16 MB instead of 4, and the cache holds what
-            # one transaction changes.
-            "wal_autocheckpoint=4000",
+            f"wal_autocheckpoint={after_pages}",
+            f"journal_size_limit={log_bytes}",
+            # One commit under load touches hundreds of pages, which the cache has to hold.
             "cache_size=-16384",
         ):
             cursor.execute(f"PRAGMA {pragma}")
