@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from edge.cursors import Cursor, Cursors, Position
+from edge.metrics import Outcomes
 from edge.push.render import Alert
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import Encoding, Frame, Op
@@ -84,6 +85,36 @@ class HubSession(Protocol):
         """Close, and keep nothing of what waits."""
 
 
+# About those of one round of PINGs, and of the rounds before it that are still answered.
+_MOST_PONGS = 256
+_LONGEST_PONG = 1024
+
+
+class Pongs:
+    """The texts of PONGs that were read and found good, which thousands of clients send alike. From
+    a client that has nothing to confirm such a one says nothing but that it is there, and no more
+    is read of it: on an idle socket that was two thirds of what is not the kernel's.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str | bytes, Outcomes] = {}
+
+    def learn(self, data: str | bytes, outcomes: Outcomes) -> None:
+        """Remember a PONG."""
+        if len(data) <= _LONGEST_PONG:
+            if len(self._known) >= _MOST_PONGS:
+                self._known.clear()
+            self._known[data] = outcomes
+
+    def count(self, data: str | bytes) -> bool:
+        """Count a packet as a good PONG, if it is one that is known."""
+        outcomes = self._known.get(data)
+        if outcomes is None:
+            return False
+        outcomes.ok.inc()
+        return True
+
+
 class Hub:
     """All sessions by user, and up to where each backend's events have been pushed to them."""
 
@@ -91,6 +122,7 @@ class Hub:
         self, ping_interval_seconds: float, pong_timeout_seconds: float, cursors: Cursors
     ) -> None:
         self.cursors = cursors
+        self.pongs = Pongs()
         self._ping_interval = ping_interval_seconds
         self._pong_timeout = pong_timeout_seconds
         self._sessions: dict[str, list[HubSession]] = {}

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from parley_protocol.packets import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+WriteNow = Callable[[Frame], bool]
 
 
 class Holder(Protocol):
@@ -22,18 +23,31 @@ def _nobody() -> None:
     """Do nothing."""
 
 
+def write_later(_frame: Frame) -> bool:
+    """Leave every frame to the task that sends."""
+    return False
+
+
 class Outbox:
-    """A queue of frames. A task sends them, and runs only while there is something to send, so an
-    idle socket costs none. When more than `limit` bytes wait already, the next frame makes it call
-    `overflowed` once, and nothing more is taken: one frame may exceed the limit, two may not.
+    """A queue of frames. While nothing waits a frame is offered to `write_now`, which tells whether
+    the connection has taken it: so what a client reads at once costs no task, which was most of
+    what a PING cost. The others a task sends, which runs only while there is something to send, so
+    an idle socket costs none. When more than `limit` bytes wait already, the next frame makes it
+    call `overflowed` once, and nothing more is taken: one frame may exceed the limit, two may not.
 
     `holder` counts what waits. A frame waits until `send` has returned.
     """
 
     def __init__(
-        self, send: Send, limit: int, overflowed: Callable[[], None], holder: Holder
+        self,
+        send: Send,
+        limit: int,
+        overflowed: Callable[[], None],
+        holder: Holder,
+        write_now: WriteNow = write_later,
     ) -> None:
         self._send = send
+        self._write_now = write_now
         self._limit = limit
         self._overflowed = overflowed
         self._holder = holder
@@ -54,6 +68,8 @@ class Outbox:
     def put(self, frame: Frame) -> None:
         """Queue a frame; it is dropped when the outbox is closed."""
         if not self._open:
+            return
+        if self._sender is None and self._write_now(frame):
             return
         if self._bytes > self._limit:
             overflowed = self._overflowed

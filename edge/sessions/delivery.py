@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge.cursors import HISTORY, MESSAGING, Position
-from edge.push.outbox import Outbox
+from edge.push.outbox import Outbox, WriteNow, write_later
 from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
@@ -64,6 +64,7 @@ class Delivery(ABC):
         principal: Principal,
         format_: Format,
         send: Callable[[Any], Awaitable[None]],
+        write_now: WriteNow = write_later,
     ) -> None:
         settings = edge.settings
         self.edge = edge
@@ -85,7 +86,7 @@ class Delivery(ABC):
         self._shown_pages = 0
         # The packets that write from now on; see `part_writes`.
         self.writes = Writes()
-        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed, self.person)
+        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed, self.person, write_now)
 
     # Of the session, as HELLO names it.
     id: str

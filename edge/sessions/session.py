@@ -13,6 +13,7 @@ import uuid_utils
 from msgspec import UNSET
 
 from edge.push.hub import BEAT_PARTS
+from edge.push.outbox import WriteNow, write_later
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import BadPackets, Refusals
@@ -33,6 +34,7 @@ class Session(Delivery):
         "_abort",
         "_bad_packets",
         "_closer",
+        "_listening",
         "_receive",
         "_refusals",
         "_requests",
@@ -53,8 +55,9 @@ class Session(Delivery):
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
         abort: Callable[[], None],
+        write_now: WriteNow = write_later,
     ) -> None:
-        super().__init__(edge, principal, format_, send)
+        super().__init__(edge, principal, format_, send, write_now)
         settings = edge.settings
         self.id = str(uuid_utils.uuid7())
         self.last_heard = asyncio.get_running_loop().time()
@@ -66,6 +69,8 @@ class Session(Delivery):
         # Messages that wait for that, or for what is to be known before them.
         self.in_turn: set[asyncio.Task[None]] = set()
         self._receive = receive
+        # Whether the next packet is waited for, and nothing else.
+        self._listening = False
         self._send = send
         self._abort = abort
         self._requests: set[asyncio.Task[None]] = set()
@@ -83,38 +88,58 @@ class Session(Delivery):
     async def run(self) -> None:
         """Receive until the client or the edge has closed."""
         edge = self.edge
-        loop = asyncio.get_running_loop()
         try:
             while True:
+                self._listening = True
                 event = await self._receive()
+                self._listening = False
                 if event["type"] != "websocket.receive":
                     if self.state is not State.CLOSING:
                         self._left(event.get("code", 1005), event.get("limit"))
                     return
-                now = self.last_heard = loop.time()
                 if self.state is State.CLOSING:
+                    self.last_heard = asyncio.get_running_loop().time()
                     # What still comes is not wanted, and no more is read until the close is sent.
                     if self._closer is not None:
                         await asyncio.wait({self._closer})
                     continue
-                retry_after_ms = self.person.packet_rate.take(now)
-                if retry_after_ms:
-                    self._refusals.refused(now, retry_after_ms)
-                    self._rate_limited(event, retry_after_ms)
-                    continue
-                if self._refusals.count:
-                    self._refusals.passed(now)
-                self._handle(event)
+                self._packet(event.get("text") or event.get("bytes") or "")
                 if len(self._requests) >= edge.settings.requests_per_socket:
                     edge.metrics.limits.reached("requests_per_socket")
                     await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._listening = False
             self.stop()
             self._outbox.discard()
             for task in self._requests:
                 task.cancel()
             # A peer that has closed but reads nothing would hold what the server has yet to send.
-            loop.call_later(edge.settings.close_timeout_seconds, self._abort)
+            asyncio.get_running_loop().call_later(edge.settings.close_timeout_seconds, self._abort)
+
+    def take(self, data: str | bytes) -> bool:
+        """Handle a packet at once, without waking the task that receives. False when it has to wait
+        for its turn there: before HELLO, behind others, after the close, or with enough under way.
+        """
+        if (
+            not self._listening
+            or self.state is State.CLOSING
+            or len(self._requests) + 1 >= self.edge.settings.requests_per_socket
+        ):
+            return False
+        self._packet(data)
+        return True
+
+    def _packet(self, data: str | bytes) -> None:
+        now = self.last_heard = asyncio.get_running_loop().time()
+        retry_after_ms = self.person.packet_rate.take(now)
+        if retry_after_ms:
+            self._refusals.refused(now, retry_after_ms)
+            self._rate_limited(data, retry_after_ms)
+            return
+        if self._refusals.count:
+            self._refusals.passed(now)
+        if self.unconfirmed or not self.edge.hub.pongs.count(data):
+            self._handle(data)
 
     def _left(self, code: int, limit: str | None) -> None:
         """Count the close of the client, or of the server's protocol, which has limits as well."""
@@ -122,15 +147,12 @@ class Session(Delivery):
         if code == CloseCode.BAD_PACKETS:
             self.person.ignored_limits()
 
-    def _envelope(self, event: Any) -> packets.ClientEnvelope:
-        return self.format.decode(event.get("text") or event.get("bytes") or "")
-
-    def _rate_limited(self, event: Any, retry_after_ms: int) -> None:
+    def _rate_limited(self, data: str | bytes, retry_after_ms: int) -> None:
         """Refuse a packet, of which no more is read than what names it in the answer."""
         metrics, packet_id, route = self.edge.metrics, None, None
         # What is no packet has no name.
         with suppress(packets.BadPacketError):
-            envelope = self._envelope(event)
+            envelope = self.format.decode(data)
             packet_id, route = envelope.id, self.edge.routes.get(envelope.op)
         outcomes = metrics.bad_packets if route is None else route.outcomes
         error = Error(
@@ -145,9 +167,9 @@ class Session(Delivery):
             metrics.limits.reached("rate_limited_packets")
             self.close(CloseCode.BAD_PACKETS, "too many packets")
 
-    def _handle(self, event: Any) -> None:
+    def _handle(self, data: str | bytes) -> None:
         try:
-            envelope = self._envelope(event)
+            envelope = self.format.decode(data)
         except packets.BadPacketError as error:
             self._bad_packet(None, refusal(ErrorCode.BAD_PACKET, str(error)))
             return
@@ -163,7 +185,7 @@ class Session(Delivery):
         re = Request(envelope.id, route.outcomes, route.answer)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
-            size = len(event.get("text") or event.get("bytes") or "")
+            size = len(data)
             if (refused := self.person.refused(size)) is not None:
                 self.fail(re, refused)
                 return
@@ -179,6 +201,8 @@ class Session(Delivery):
         else:
             if waiting is not None:
                 self.start(re, waiting)
+            elif envelope.op == packets.Op.PONG:
+                self.edge.hub.pongs.learn(data, re.outcomes)
 
     def _admitted(
         self, envelope: packets.ClientEnvelope, route: Route, payload: Any, size: int

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from edge.cursors import MESSAGING
@@ -35,12 +35,18 @@ from edge.web.problems import (
     unauthenticated,
 )
 from edge.web.serving.connection import Connection, Connections
-from edge.web.serving.transport import CONNECTION_EXTENSION
+from edge.web.serving.transport import (
+    CONNECTION_EXTENSION,
+    PROTOCOL_EXTENSION,
+    PacketProtocol,
+)
 from edge.web.token_lookup import find_token
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import FORMATS, JSON
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
+
+_SOCKET_PATH = "/ws"
 
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[Any]]
@@ -77,6 +83,7 @@ class SocketEndpoint:
         accept = {"type": "websocket.accept", "subprotocol": offered[0] if offered else None}
         await send({**accept, "headers": []})
         metrics.handshakes.labels(status="101").inc()
+        protocol: PacketProtocol = scope["extensions"][PROTOCOL_EXTENSION]
         session = Session(
             self._edge,
             principal,
@@ -84,7 +91,9 @@ class SocketEndpoint:
             receive,
             send,
             connection.abort,
+            protocol.write_now,
         )
+        protocol.take_by(session.take)
         resume = parse_qs(scope["query_string"].decode()).get("resume")
         await self._serve(session, resume, moderation_deadline)
 
@@ -197,7 +206,7 @@ async def _deny(send: _Send, refused: RefusedError) -> None:
     await send({"type": "websocket.http.response.body", "body": body_of(refused)})
 
 
-def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
+def build_app(edge: Edge, drain: Drain, connections: Connections) -> ASGIApp:
     """The routes of one edge. Raises ValueError or OSError for what cannot be served."""
 
     async def healthz(_request: Request) -> Response:
@@ -252,8 +261,7 @@ def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
     app = Starlette(
         exception_handlers={HTTPException: refuse},
         routes=[
-            WebSocketRoute("/ws", SocketEndpoint(edge, drain, connections)),
-            Route("/ws", upgrade_required),
+            Route(_SOCKET_PATH, upgrade_required),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
@@ -264,4 +272,13 @@ def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
         ],
     )
     app.router.default = cast("ASGIApp", nowhere)
-    return app
+    socket = SocketEndpoint(edge, drain, connections)
+
+    async def dispatch(scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Give sockets to their endpoint past Starlette, which would wrap each frame six times."""
+        if scope["type"] == "websocket" and scope["path"] == _SOCKET_PATH:
+            await socket(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return cast("ASGIApp", dispatch)

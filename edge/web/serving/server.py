@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
 from edge.settings import Settings
@@ -22,7 +22,7 @@ _logger = structlog.get_logger(__name__)
 class Server(uvicorn.Server):
     """Leaves signals to the composition root, which drains first and then ends with status 0."""
 
-    def __init__(self, app: Starlette, settings: Settings, connections: Connections) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, connections: Connections) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -35,6 +35,8 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Nothing asks who the client is, so nobody has to be believed about it.
+                proxy_headers=False,
                 timeout_graceful_shutdown=1,
             )
         )

@@ -1,6 +1,6 @@
 """uvicorn's WebSocket protocol, with the things that ASGI has no words for."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -12,17 +12,29 @@ from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode as WebSocketCloseCode
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
-from websockets.protocol import Protocol
+from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
+from websockets.streams import StreamReader
 
 from edge.sessions.allowance import Allowance
 from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
 from edge.web.serving.connection import Connection
+from parley_protocol import packets
 from parley_protocol.errors import CloseCode
 
 CONNECTION_EXTENSION = "parley.connection"
+PROTOCOL_EXTENSION = "parley.protocol"
 # RFC 6455, 5.2: the opcodes from here on are those of control frames.
 _CONTROL = 0x8
+# The first byte of a text and of a binary message in one frame, and what else a frame begins with.
+_WHOLE_TEXT = 0x81
+_WHOLE = frozenset({_WHOLE_TEXT, 0x82})
+_MASKED = 0x80
+_TWO_BYTES = 126
+_LEAST_FRAME = 6
+# Where the parser of `websockets` stands when it has read nothing of a frame.
+_BETWEEN_FRAMES = StreamReader.at_eof.__code__
 
 
 class _FrameServerProtocol(ServerProtocol):
@@ -83,7 +95,8 @@ class _FrameServerProtocol(ServerProtocol):
 
 class PacketProtocol(WebSocketsSansIOProtocol):
     """Gives the application the connection, in the scope's extensions under `parley.connection`:
-    it may cut one whose peer reads nothing, and knows when it is gone.
+    it may cut one whose peer reads nothing, and knows when it is gone. And itself, under
+    `parley.protocol`: to write and to read without a task where nothing has to wait.
     """
 
     def __init__(self, config: Config, state: ServerState, connection: Connection) -> None:
@@ -92,6 +105,8 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             connection, extensions=[], max_size=config.ws_max_size, logger=self.logger
         )
         self._connection = connection
+        # Handles a packet at once, or tells that it has to wait for its turn.
+        self._take: Callable[[str | bytes], bool] | None = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -101,6 +116,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         else:
             extensions = cast("dict[str, Any]", self.scope["extensions"])
             extensions[CONNECTION_EXTENSION] = self._connection
+            extensions[PROTOCOL_EXTENSION] = self
 
     async def send(self, message: Any) -> None:
         """Send, and return when the connection takes more: what it has not taken is held here."""
@@ -115,8 +131,48 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             # A refusal ends the handshake as well; the server would call each an error in the log.
             self.handshake_complete = True
 
+    def take_by(self, take: Callable[[str | bytes], bool]) -> None:
+        """Offer `take` each packet that came alone; those that it leaves, `receive` gives."""
+        self._take = take
+
+    def write_now(self, packet: packets.Frame) -> bool:
+        """Write a packet as `send` does, if the connection takes it at once."""
+        if not self.writable.is_set() or self.conn.state is not State.OPEN or self.close_sent:
+            return False
+        self.transport.write(packet.wire)
+        return True
+
+    def _alone(self, data: bytes) -> str | bytes | None:
+        """Read a packet, if that and nothing else is what was received; else None.
+
+        It is what an idle client sends, and one that writes now and then. What the parser costs
+        beyond this, the queue and the task that it wakes, is most of receiving a packet.
+        """
+        if len(data) < _LEAST_FRAME or data[0] not in _WHOLE or data[1] < _MASKED:
+            return None
+        size, start = data[1] & 0x7F, 2
+        if size == _TWO_BYTES:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+        if len(data) != start + 4 + size or size > self.config.ws_max_size:
+            return None
+        # In the middle of a frame, or of a packet in several.
+        parser: Any = self.conn.parser
+        if self.conn.current_size is not None or (
+            parser.gi_yieldfrom.gi_code is not _BETWEEN_FRAMES
+        ):
+            return None
+        packet = apply_mask(data[start + 4 :], data[start : start + 4])
+        try:
+            return packet.decode() if data[0] == _WHOLE_TEXT else packet
+        except UnicodeDecodeError:
+            return None
+
     def data_received(self, data: bytes) -> None:
         if self.handshake_complete:
+            if self._take is not None and not self.read_paused and self.queue.empty():
+                packet = self._alone(data)
+                if packet is not None and self._take(packet):
+                    return
             super().data_received(data)
         else:
             self._connection.refuse(RefusedError(*TOO_EARLY))

@@ -226,11 +226,43 @@ class ServerEnvelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cur: str | None = None
 
 
-class Frame(NamedTuple):
-    """An encoded packet: the ASGI event that sends it, and its size in bytes."""
+class Frame:
+    """An encoded packet: its bytes, and whether they travel as text."""
 
-    event: dict[str, Any]
-    size: int
+    __slots__ = ("_wire", "data", "text")
+
+    def __init__(self, data: bytes, *, text: bool) -> None:
+        self.data = data
+        self.text = text
+        self._wire = b""
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        return len(self.data)
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The ASGI event that sends it."""
+        if self.text:
+            return {"type": "websocket.send", "text": self.data.decode()}
+        return {"type": "websocket.send", "bytes": self.data}
+
+    @property
+    def wire(self) -> bytes:
+        """The frame of WebSocket from a server (RFC 6455, 5.2), made once for all sockets."""
+        if not self._wire:
+            self._wire = _wire_header(self.size, text=self.text) + self.data
+        return self._wire
+
+
+def _wire_header(size: int, *, text: bool) -> bytes:
+    first = 0x81 if text else 0x82
+    if size < 126:
+        return bytes((first, size))
+    if size < 2**16:
+        return bytes((first, 126)) + size.to_bytes(2, "big")
+    return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
 class Format:
@@ -307,10 +339,7 @@ class Format:
         self, op: Op, payload: Any, *, re: int | str | None = None, cur: str | None = None
     ) -> Frame:
         """Make the frame of one packet to a client."""
-        data: bytes = self._encoder.encode(ServerEnvelope(op, payload, re, cur))
-        if self.text:
-            return Frame({"type": "websocket.send", "text": data.decode()}, len(data))
-        return Frame({"type": "websocket.send", "bytes": data}, len(data))
+        return Frame(self._encoder.encode(ServerEnvelope(op, payload, re, cur)), text=self.text)
 
     def encode_from_client(
         self, payload: msgspec.Struct, packet_id: int | str | None = None

@@ -14,6 +14,7 @@ from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from parley_protocol.errors import ErrorCode, refusal
 from parley_protocol.packets import JSON, Op
+from parley_protocol.payloads.connection import Pong
 from tests.edge import moderated as moderation
 from tests.edge.conftest import Clock
 from tests.edge.moderated import Moderated, moderated, sanctioned
@@ -99,6 +100,45 @@ async def test_a_pong_marks_a_page_that_was_processed_as_delivered(
     service.list_messages = given(pb.ListMessagesResponse(messages=[message(1, "alice")]))
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 2)
     assert "cur" not in await wire.hear()
+
+
+async def test_a_pong_that_says_nothing_new_is_known_by_its_text(
+    edge: Edge, greeted: tuple[Session, Wire], service: Service, live: Stream
+) -> None:
+    """It counts as any other, and is read as any other as soon as there is something to confirm."""
+    session, wire = greeted
+    text = JSON.encode_from_client(Pong(cur=cursor(11)))
+
+    def handled() -> float:
+        return sample(edge, "packets_total", opcode="PONG", outcome="ok")
+
+    assert not edge.hub.pongs.count(text)
+    before = handled()
+    session._packet(text)
+    assert edge.hub.pongs.count(text)
+    session._packet(text)
+    assert handled() == before + 3
+    live.say(11, message_event(1))
+    await wire.hear()
+    session._packet(text)
+    mark = await asyncio.wait_for(service.marks.get(), 5)
+    assert (mark.conversation_id, mark.seq) == ("c", 1)
+    assert not session.unconfirmed
+
+
+async def test_a_pong_that_is_refused_is_refused_each_time(
+    edge: Edge, greeted: tuple[Session, Wire]
+) -> None:
+    """Also the texts that are remembered are bounded."""
+    session, wire = greeted
+    for _ in range(2):
+        session._packet(JSON.encode_from_client(Pong(cur="no cursor")))
+        assert (await wire.hear())["d"]["code"] == ErrorCode.INVALID_ARGUMENT
+    for number in range(1_000):
+        session._packet(JSON.encode_from_client(Pong(), number))
+    assert len(edge.hub.pongs._known) <= 256
+    edge.hub.pongs.learn("x" * 2_000, edge.routes[Op.PONG].outcomes)
+    assert not edge.hub.pongs.count("x" * 2_000)
 
 
 @pytest.mark.parametrize("epoch", ["another", "epoch-2"])

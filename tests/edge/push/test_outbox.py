@@ -23,7 +23,7 @@ class Peer:
         await self.reads.wait()
         if self.gone:
             raise ConnectionError("the client is gone")
-        self.taken.append(event["number"])
+        self.taken.append(int(event["text"].rstrip()))
         self.took.set()
 
 
@@ -62,7 +62,7 @@ def outbox(peer: Peer, overflows: list[None], holder: Holder) -> Outbox:
 
 
 def frame(number: int, size: int = 10) -> Frame:
-    return Frame({"number": number}, size)
+    return Frame(str(number).ljust(size).encode(), text=True)
 
 
 async def test_frames_leave_in_order(outbox: Outbox, peer: Peer) -> None:
@@ -83,6 +83,36 @@ async def test_an_idle_outbox_costs_no_task(outbox: Outbox, peer: Peer) -> None:
     await sender
     assert peer.taken == [1, 2]
     assert asyncio.all_tasks() == before
+
+
+async def test_what_a_connection_takes_at_once_waits_for_nothing(
+    peer: Peer, holder: Holder, overflows: list[None]
+) -> None:
+    """No task, nothing held; and what it does not take goes before all that follows."""
+    written: list[int] = []
+    takes = True
+
+    def write_now(offered: Frame) -> bool:
+        if takes:
+            written.append(int(offered.data))
+        return takes
+
+    outbox = Outbox(peer.send, 100, lambda: overflows.append(None), holder, write_now)
+    before = asyncio.all_tasks()
+    for number in range(50):
+        outbox.put(frame(number))
+    assert written == list(range(50))
+    assert asyncio.all_tasks() == before
+    takes = False
+    outbox.put(frame(50))
+    assert holder.bytes == 10
+    takes = True
+    outbox.put(frame(51))
+    assert written == list(range(50))
+    await outbox.close()
+    assert peer.taken == [50, 51]
+    outbox.put(frame(52))
+    assert (written, peer.taken, overflows) == (list(range(50)), [50, 51], [])
 
 
 async def test_overflow_is_told_once_and_ends_the_outbox(

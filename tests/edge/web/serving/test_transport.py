@@ -14,7 +14,12 @@ from uvicorn.server import ServerState
 from edge.metrics import Metrics
 from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.requests import RequestProtocol
-from edge.web.serving.transport import CONNECTION_EXTENSION
+from edge.web.serving.transport import (
+    CONNECTION_EXTENSION,
+    PROTOCOL_EXTENSION,
+    PacketProtocol,
+)
+from parley_protocol.packets import Frame
 from tests.edge.web.serving.wires import Socket, settings_for
 
 HANDSHAKE = (
@@ -36,6 +41,7 @@ class Opened(NamedTuple):
     socket: Socket
     received: "asyncio.Queue[Any]"
     connection: Connection
+    protocol: PacketProtocol
 
     async def written(self) -> bytes:
         """What has been written since the last time; frames are written at the end of a turn."""
@@ -64,12 +70,12 @@ class Opened(NamedTuple):
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
     received: asyncio.Queue[Any] = asyncio.Queue()
-    accepted: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+    accepted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        accepted.set_result(scope["extensions"][CONNECTION_EXTENSION])
+        accepted.set_result(scope["extensions"])
         while True:
             event = await receive()
             received.put_nowait(event)
@@ -85,7 +91,10 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
     socket = Socket(connection)
     connection.connection_made(socket)
     socket.receive(HANDSHAKE)
-    opened = Opened(socket, received, await accepted)
+    extensions = await accepted
+    opened = Opened(
+        socket, received, extensions[CONNECTION_EXTENSION], extensions[PROTOCOL_EXTENSION]
+    )
     assert (await opened.written()).startswith(b"HTTP/1.1 101 ")
     yield opened
     connection.abort()
@@ -170,3 +179,118 @@ async def test_what_comes_after_a_close_is_dropped(opened: Opened) -> None:
     await opened.say(PACKET * 1000)
     assert opened.received.empty()
     assert not opened.socket.closed
+
+
+def packet(data: bytes, first: int = 0x81, mask: bytes = b"\x07\x01\xff\x10") -> bytes:
+    """A frame from a client, whose packet is `data`."""
+    size = len(data)
+    head = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(data))
+    return bytes((first,)) + head + mask + masked
+
+
+class Taker:
+    """Takes packets at once, as long as it likes to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str | bytes] = []
+        self.takes = True
+
+    def take(self, data: str | bytes) -> bool:
+        if self.takes:
+            self.taken.append(data)
+        return self.takes
+
+
+async def test_a_packet_that_comes_alone_is_taken_at_once(opened: Opened) -> None:
+    """Text and bytes, short and long; without a turn of the loop in between."""
+    taker = Taker()
+    opened.protocol.take_by(taker.take)
+    long = "é" * 200
+    for frame in (packet(b"hello"), packet(b"\xff", 0x82), packet(long.encode())):
+        opened.socket.receive(frame)
+    assert taker.taken == ["hello", b"\xff", long]
+    await opened.say(b"")
+    assert opened.received.empty()
+
+
+async def test_what_is_not_taken_is_received_in_its_turn(opened: Opened) -> None:
+    """And what comes behind it is kept until it is."""
+    taker = Taker()
+    taker.takes = False
+    opened.protocol.take_by(taker.take)
+    opened.socket.receive(packet(b"first"))
+    taker.takes = True
+    opened.socket.receive(packet(b"second"))
+    assert taker.taken == []
+    event = await opened.received.get()
+    assert event["text"] == "first"
+    await opened.say(b"")
+    assert taker.taken == ["second"]
+    opened.socket.receive(packet(b"third"))
+    assert taker.taken == ["second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ((packet(b"a") + packet(b"b"),), ["a", "b"]),
+        ((packet(b"whole")[:3], packet(b"whole")[3:]), ["whole"]),
+        # The end of one looks like another that comes alone.
+        ((packet(packet(b"in"))[:6], packet(packet(b"in"), mask=b"\0\0\0\0")[6:]), None),
+        ((packet(b"part", 0x01), packet(b"end", 0x80)), ["partend"]),
+    ],
+    ids=["two", "half", "inner", "fragments"],
+)
+async def test_what_does_not_come_alone_is_parsed(
+    opened: Opened, pieces: tuple[bytes, ...], told: list[str] | None
+) -> None:
+    """Whatever the bytes look like in between."""
+    taker = Taker()
+    opened.protocol.take_by(taker.take)
+    for piece in pieces:
+        await opened.say(piece)
+    assert taker.taken == []
+    events = [opened.received.get_nowait() for _ in range(opened.received.qsize())]
+    if told is None:
+        assert len(events) == 1
+    else:
+        assert [event["text"] for event in events] == told
+
+
+@pytest.mark.parametrize("frame", [b"\x81\x05hello", packet(b"x", 0xC1), packet(b"\xff\xfe\xfd")])
+async def test_what_is_no_packet_ends_the_connection_also_alone(
+    opened: Opened, frame: bytes
+) -> None:
+    """Not masked, of an extension that was not agreed, and no text."""
+    taker = Taker()
+    opened.protocol.take_by(taker.take)
+    await opened.say(frame)
+    assert taker.taken == []
+    code, _, _ = await opened.closed()
+    assert code in {1002, 1007}
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
+@pytest.mark.parametrize("text", [True, False])
+async def test_a_packet_is_written_at_once_as_it_would_be_sent(
+    opened: Opened, size: int, text: bool
+) -> None:
+    frame = Frame(b"x" * size, text=text)
+    await opened.protocol.send(frame.event)
+    sent = await opened.written()
+    assert opened.protocol.write_now(frame)
+    assert await opened.written() == sent
+
+
+async def test_nothing_is_written_at_once_to_who_does_not_read_or_is_closed(
+    opened: Opened,
+) -> None:
+    """It waits, where it is counted."""
+    frame = Frame(b"x", text=True)
+    opened.connection.pause_writing()
+    assert not opened.protocol.write_now(frame)
+    opened.connection.resume_writing()
+    assert opened.protocol.write_now(frame)
+    await opened.protocol.send({"type": "websocket.close", "code": 4000})
+    assert not opened.protocol.write_now(frame)
