@@ -8,9 +8,11 @@ learn that there was a report, or a note. See docs/decisions/0042.
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -24,6 +26,18 @@ HISTORY = "history"
 
 # How many bytes name the key.
 _MARK = 4
+
+# What is sealed begins with the form's number: printable characters begin those of before, which
+# clients may still hold. Each position is a byte, the epoch and the revision: the low bits of the
+# byte are the number of the service, the others say how the epoch is written.
+_FORM = 1
+_NAMED = 0
+_NUMBERS = {MESSAGING: 1, NEGOTIATION: 2, MODERATION: 3, HISTORY: 4}
+_NAMES = {number: name for name, number in _NUMBERS.items()}
+_NUMBER = 0x0F
+# The 16 bytes of 32 hexadecimal digits, of the same with hyphens (a UUID), or a text.
+_HEX, _UUID, _TEXT = 0x00, 0x10, 0x20
+_EPOCH_BYTES = 16
 
 
 class Position(NamedTuple):
@@ -54,8 +68,15 @@ class Cursors:
         return self._encode(tuple(sorted(positions.items()))) if positions else ""
 
     def _encode_sorted(self, positions: tuple[tuple[str, Position], ...]) -> str:
-        plain = ",".join(f"{service}:{at.epoch}:{at.revision}" for service, at in positions)
-        sealed = self._mark + self._seal.encrypt(plain.encode(), None)
+        plain = bytearray((_FORM,))
+        for service, at in positions:
+            plain += _head(service, at.epoch)
+            revision = at.revision
+            while revision > 0x7F:
+                plain.append(revision & 0x7F | 0x80)
+                revision >>= 7
+            plain.append(revision)
+        sealed = self._mark + self._seal.encrypt(bytes(plain), None)
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def _decode(self, cursor: str) -> Mapping[str, Position]:
@@ -68,14 +89,66 @@ class Cursors:
             sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
             if sealed[:_MARK] != self._mark:
                 return {}
-            plain = self._seal.decrypt(sealed[_MARK:], None).decode("ascii")
+            plain = self._seal.decrypt(sealed[_MARK:], None)
         except (binascii.Error, ValueError, InvalidTag) as error:
             raise BadCursorError("cur is not a cursor.") from error
-        positions = {}
-        for part in plain.split(","):
-            service, epoch, revision = part.split(":")
-            positions[service] = Position(epoch, int(revision))
-        return positions
+        return _positions(plain) if plain[0] == _FORM else _positions_as_text(plain.decode())
+
+
+@lru_cache(maxsize=4096)
+def _head(service: str, epoch: str) -> bytes:
+    """Write all of a position but the revision. There are few epochs, and each is long."""
+    number = _NUMBERS.get(service, _NAMED)
+    name = b"" if number else _text(service)
+    with suppress(ValueError):
+        written = UUID(epoch)
+        for form, same in ((_HEX, written.hex), (_UUID, str(written))):
+            if same == epoch:
+                return bytes((form | number,)) + name + written.bytes
+    return bytes((_TEXT | number,)) + name + _text(epoch)
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return len(encoded).to_bytes(2, "big") + encoded
+
+
+def _positions(plain: bytes) -> Mapping[str, Position]:
+    """Read what `_encode_sorted` has written. Nothing else can have been sealed."""
+    positions, place = {}, 1
+
+    def take(count: int) -> bytes:
+        nonlocal place
+        place += count
+        return plain[place - count : place]
+
+    def take_text() -> str:
+        return take(int.from_bytes(take(2), "big")).decode()
+
+    while place < len(plain):
+        (first,) = take(1)
+        number, form = first & _NUMBER, first & ~_NUMBER
+        service = _NAMES[number] if number else take_text()
+        if form == _TEXT:
+            epoch = take_text()
+        else:
+            uuid = UUID(bytes=take(_EPOCH_BYTES))
+            epoch = uuid.hex if form == _HEX else str(uuid)
+        revision = shift = 0
+        while (byte := take(1)[0]) > 0x7F:
+            revision |= (byte & 0x7F) << shift
+            shift += 7
+        positions[service] = Position(epoch, revision | byte << shift)
+    return positions
+
+
+def _positions_as_text(plain: str) -> Mapping[str, Position]:
+    """Read the form that cursors had before: `service:epoch:revision`, with commas between."""
+    positions = {}
+    for part in plain.split(","):
+        service, epoch, revision = part.split(":")
+        positions[service] = Position(epoch, int(revision))
+    return positions
 
 
 class Cursor:
