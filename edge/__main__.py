@@ -121,6 +121,8 @@ def _wire(
             timeout_seconds=settings.watch_timeout_seconds,
             batch_items=settings.batch_items,
             metrics=metrics,
+            linger_seconds=settings.follow_linger_seconds,
+            most_lingering=settings.known_standings,
         )
         for backend in backends
     }

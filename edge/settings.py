@@ -120,6 +120,9 @@ class Settings(TokenSettings):
     # Users who have left, of whom it is remembered what restricted them; those who left first are
     # forgotten. Also of how many it is remembered how often they asked.
     known_standings: Count = 100_000
+    # For which who has left is followed still at moderation and negotiation, so that who comes back
+    # meanwhile costs neither a call. 0: not at all.
+    follow_linger_seconds: Annotated[float, Field(ge=0, le=3_600)] = 60
     # Of one user over HTTP (reasons, appeals, what is left of deals); more are refused (429).
     http_requests_burst: Count = 10
     http_requests_per_second: PerSecond = 1

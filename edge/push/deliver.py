@@ -72,3 +72,6 @@ class Deliverer:
                     cursor = Cursor(self._hub.cursors, positions).of(session.encoding.attached)
                     resumed = Resumed(replayed=0, complete=False, cur=cursor)
                     session.send(Op.RESUMED, resumed, cur=cursor)
+
+    def let_go(self, users: Iterable[str]) -> None:
+        """Keep nothing of users who have left: there is no session of theirs."""

@@ -45,6 +45,8 @@ class Feed:
         timeout_seconds: float,
         batch_items: int,
         metrics: Metrics,
+        linger_seconds: float = 0,
+        most_lingering: int = 0,
     ) -> None:
         self.name = backend.name
         self.backend = backend
@@ -54,7 +56,15 @@ class Feed:
         self._timeout = timeout_seconds
         self._live_metric = metrics.watch_live.labels(service=self.name)
         self._revision_metric = metrics.watch_revision.labels(service=self.name)
-        self.users = FollowedUsers(backend, hub, sink, self._watch_anew, batch=batch_items)
+        self.users = FollowedUsers(
+            backend,
+            hub,
+            sink,
+            self._watch_anew,
+            batch=batch_items,
+            linger_seconds=linger_seconds,
+            most_lingering=most_lingering,
+        )
         self._watching: asyncio.Task[None] | None = None
         # Up to where those were told whom a recovery reached that failed afterwards. The next one
         # goes on from there: it must not depend on all being read at the first attempt.

@@ -14,6 +14,10 @@ from parley_protocol.errors import Error
 
 _logger = structlog.get_logger(__name__)
 
+# For which it may wait to be told that somebody has left: mostly it travels with the next login,
+# and who comes back at once, as with each new page of a site, costs no call at all.
+_LEAVING_SECONDS = 0.5
+
 
 class EventSink(Protocol):
     """Takes what a feed learns."""
@@ -26,6 +30,9 @@ class EventSink(Protocol):
         everything anew.
         """
 
+    def let_go(self, users: Iterable[str]) -> None:
+        """Note that the events of users who have left do not come any more."""
+
 
 class Following(NamedTuple):
     """Users who are followed, and the position after which their events come."""
@@ -37,8 +44,9 @@ class Following(NamedTuple):
 class FollowedUsers:
     """Tells the backend who is here, one call at a time; `follow` and `review` as they come and go.
 
-    A call names `batch` users at most. `failed` is called when the backend and this edge may
-    disagree about who is followed.
+    A call names `batch` users at most. Who has left is followed for `linger_seconds` more, so that
+    who comes back is followed already; not where presence is made of it. `failed` is called when
+    the backend and this edge may disagree about who is followed.
     """
 
     def __init__(
@@ -49,6 +57,8 @@ class FollowedUsers:
         failed: Callable[[], None],
         *,
         batch: int,
+        linger_seconds: float = 0,
+        most_lingering: int = 0,
     ) -> None:
         self._backend = backend
         self._hub = hub
@@ -66,6 +76,12 @@ class FollowedUsers:
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
         self._updater: asyncio.Task[None] | None = None
+        self._update_timer: asyncio.TimerHandle | None = None
+        self._linger_seconds = 0 if backend.knows_presence else linger_seconds
+        self._most_lingering = most_lingering
+        # Those who have left and are followed still, with the time when, who left first first.
+        self._lingering: dict[str, float] = {}
+        self._linger_timer: asyncio.TimerHandle | None = None
 
     @property
     def _live(self) -> bool:
@@ -103,6 +119,8 @@ class FollowedUsers:
         self._watcher_id = ""
         self._followed.clear()
         self._invisible.clear()
+        self._sink.let_go(self._lingering)
+        self._lingering.clear()
         waiting, self._waiting = self._waiting, {}
         for futures in waiting.values():
             for future in futures:
@@ -124,6 +142,10 @@ class FollowedUsers:
         """
         if not self._live:
             raise NotLiveError
+        self._lingering.pop(user, None)
+        if user in self._changed and user not in self._updating and not self._differs(user):
+            # The backend was not told yet that the user had left.
+            del self._changed[user]
         position = self.followed(user) or await self._ask_to_follow(user)
         if told is not None and later(position, told) != position:
             position = await self._ask_to_follow(user)
@@ -140,18 +162,67 @@ class FollowedUsers:
 
     def review(self, user: str) -> None:
         """Tell the backend, if need be, that a socket of the user is gone or has another token."""
-        if self._live and (user in self._updating or self._differs(user)):
+        if not self._live or not (user in self._updating or self._differs(user)):
+            return
+        if user in self._hub.users:
             self._changed[user] = None
             self._update_soon()
+        elif self._linger_seconds and user not in self._updating and user not in self._changed:
+            self._linger(user)
+        else:
+            self._changed[user] = None
+            self._update_later()
+
+    def lingers(self, user: str) -> bool:
+        """Whether a user who has left is followed still."""
+        return user in self._lingering
+
+    def _linger(self, user: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._lingering[user] = loop.time()
+        if len(self._lingering) > self._most_lingering:
+            self._end_lingering([next(iter(self._lingering))])
+        if self._linger_timer is None:
+            self._linger_timer = loop.call_later(self._linger_seconds, self._review_lingering)
+
+    def _review_lingering(self) -> None:
+        """Follow those no longer who left long enough ago; all that is due by now in one call."""
+        loop = asyncio.get_running_loop()
+        before = loop.time() - self._linger_seconds
+        self._end_lingering([one for one, left in self._lingering.items() if left <= before])
+        self._linger_timer = None
+        if self._lingering:
+            # Twice in the time for which they linger is enough: nobody waits for it.
+            self._linger_timer = loop.call_later(self._linger_seconds / 2, self._review_lingering)
+
+    def _end_lingering(self, users: list[str]) -> None:
+        for user in users:
+            del self._lingering[user]
+        gone = [one for one in users if one not in self._hub.users]
+        self._sink.let_go(gone)
+        self._changed.update(dict.fromkeys(gone))
+        self._update_later()
+
+    def _is_wanted(self, user: str) -> bool:
+        return user in self._hub.users or user in self._lingering
 
     def _differs(self, user: str) -> bool:
         """Whether the user is here otherwise than the backend has been told."""
-        if (user in self._hub.users) != (user in self._followed):
+        if self._is_wanted(user) != (user in self._followed):
             return True
         return self._is_invisible(user) != (user in self._invisible)
 
     def _is_invisible(self, user: str) -> bool:
         return self._backend.knows_presence and self._hub.invisible(user)
+
+    def _update_later(self) -> None:
+        if self._changed and self._update_timer is None:
+            loop = asyncio.get_running_loop()
+            self._update_timer = loop.call_later(_LEAVING_SECONDS, self._update_now)
+
+    def _update_now(self) -> None:
+        self._update_timer = None
+        self._update_soon()
 
     def _update_soon(self) -> None:
         if self._changed and self._updater is None:
@@ -174,7 +245,7 @@ class FollowedUsers:
             self._updater = None
 
     async def _update_once(self, changed: set[str]) -> None:
-        here = self._hub.users.keys() & changed
+        here = set(filter(self._is_wanted, changed))
         added = here - self._followed.keys()
         invisible = set(filter(self._is_invisible, here))
         # To add them again tells how they are followed from now on.

@@ -54,14 +54,23 @@ class SanctionsCache:
         if user not in self._here:
             self._here[user] = self._recall(user) or UserSanctions()
 
-    def leave(self, user: str) -> None:
-        """Note that a socket of the user is gone. With the last one the events of the user end."""
+    def leave(self, user: str, *, followed: bool = False) -> None:
+        """Note that a socket of the user is gone. With the last one the events of the user end, if
+        they are not `followed` still, until `unfollow`.
+        """
         if self._hub.of(user) or user not in self._here:
             return
         known = self._here.pop(user)
-        known.unfollow()
+        if not followed:
+            known.unfollow()
         if known.read_at is not None:
             self._remember(user, known)
+
+    def unfollow(self, user: str) -> None:
+        """Note that the events of a user who has left end."""
+        known = self._away.get(user)
+        if known is not None:
+            known.unfollow()
 
     def _remember(self, user: str, known: UserSanctions) -> None:
         self._away[user] = known
@@ -143,12 +152,23 @@ class SanctionsCache:
             if not isinstance(event, pb.Event):
                 continue
             for user in event.recipients:
-                known = self._here.get(user)
-                if known is None or (only is not None and user != only):
+                if only is not None and user != only:
                     continue
-                if known.apply(position, event):
+                known = self._here.get(user)
+                if known is None:
+                    self._apply_away(user, position, event)
+                elif known.apply(position, event):
                     touched[user] = None
         return list(touched)
+
+    def _apply_away(self, user: str, position: Position, event: pb.Event) -> None:
+        """Take in an event of somebody who has left, and whose events come still."""
+        known = self._away.get(user)
+        if known is not None and known.followed_from is not None:
+            # Revoked tokens count.
+            self._recall(user)
+            known.apply(position, event)
+            self._remember(user, known)
 
     # Whether anything is missing.
 
@@ -158,8 +178,10 @@ class SanctionsCache:
         return known is not None and known.read_at is not None
 
     def is_current(self, user: str) -> bool:
-        """Tell whether the user is here and none of the user's sanctions can be missing."""
-        known = self._here.get(user)
+        """Tell whether none of the user's sanctions can be missing: of one who is here, or has left
+        and is followed still.
+        """
+        known = self._here.get(user) or self._away.get(user)
         return known is not None and known.current
 
     def is_stale(self, user: str) -> bool:
@@ -181,6 +203,7 @@ class SanctionsCache:
         for user in users:
             known = self._here.get(user)
             if known is None:
+                self.unfollow(user)
                 continue
             if everyone:
                 known.followed_from = position

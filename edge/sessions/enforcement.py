@@ -118,3 +118,8 @@ class ModerationDeliverer(Deliverer):
         told = list(users)
         super().start_over(told, position, everyone=everyone)
         self._reader.start_over(told, position, everyone=everyone)
+
+    def let_go(self, users: Iterable[str]) -> None:
+        """Note that what is known of these users may be out of date from now on."""
+        for user in users:
+            self._sanctions.unfollow(user)

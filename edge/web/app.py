@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from edge.cursors import MESSAGING
+from edge.cursors import MESSAGING, MODERATION
 from edge.handlers.attach import attach
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
@@ -128,9 +128,12 @@ class SocketEndpoint:
             session.stop()
             hub.remove(session)
             self._edge.people.remember(session.person)
-            sanctions.leave(session.user)
-            for feed in self._edge.feeds.values():
+            feeds = self._edge.feeds
+            for feed in feeds.values():
                 feed.users.review(session.user)
+            moderation = feeds.get(MODERATION)
+            followed = moderation is not None and moderation.users.lingers(session.user)
+            sanctions.leave(session.user, followed=followed)
 
     async def _admit(self, scope: _Scope, moderation_deadline: float) -> Principal:
         if not request_allowed(scope["headers"], self._origins):

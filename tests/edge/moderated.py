@@ -75,6 +75,8 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
         self.revocations: dict[str, pb.Revocations] = {}
         # What each BatchGetStandings asked for; while `answers` is not set, none is answered.
         self.reads: list[list[str]] = []
+        # Whom each UpdateWatch added and removed.
+        self.updates: list[tuple[list[str], list[str]]] = []
         self.answers = asyncio.Event()
         self.answers.set()
         self.follows = asyncio.Event()
@@ -117,8 +119,9 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
         await context.abort(grpc.StatusCode.UNAVAILABLE, "the test ends the stream")
 
     async def UpdateWatch(  # noqa: N802 - the contract's name
-        self, _request: pb.UpdateWatchRequest, _context: Any
+        self, request: pb.UpdateWatchRequest, _context: Any
     ) -> pb.UpdateWatchResponse:
+        self.updates.append((list(request.add_users), list(request.remove_users)))
         await self.follows.wait()
         return pb.UpdateWatchResponse(position=self.position(self.followed_from))
 
@@ -191,6 +194,8 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
         timeout_seconds=changed.watch_timeout_seconds,
         batch_items=changed.batch_items,
         metrics=edge.metrics,
+        linger_seconds=settings.get("follow_linger_seconds", 0),
+        most_lingering=changed.known_standings,
     )
     whole = replace(
         edge,
@@ -227,8 +232,8 @@ async def log_in(
 
 def log_out(at: Moderated, session: Session) -> None:
     at.edge.hub.remove(session)
-    at.edge.sanctions.leave(session.user)
     at.feed.users.review(session.user)
+    at.edge.sanctions.leave(session.user, followed=at.feed.users.lingers(session.user))
 
 
 def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:

@@ -102,6 +102,9 @@ class _Sink:
     def start_over(self, *_arguments: object, **_options: object) -> None:
         """Nobody has to be told."""
 
+    def let_go(self, *_arguments: object) -> None:
+        """Nothing is known of anybody."""
+
 
 class _Session:
     def __init__(self, user: str) -> None:

@@ -114,6 +114,28 @@ async def test_the_last_socket_of_a_user_takes_the_following_with_it(sockets: So
     assert sockets.service.updates.empty()
 
 
+async def test_who_comes_back_at_once_was_never_away(sockets: Sockets) -> None:
+    """Nobody is told, and there is nothing to wait for."""
+    session, _ = await sockets.attached()
+    assert await sockets.told() == (["alice"], [])
+    sockets.leave(session)
+    sockets.join()
+    sockets.service.hold_updates = True
+    assert await sockets.users.follow("alice") == Position(EPOCH, 10)
+    sockets.users._update_now()
+    await sockets.settled()
+    assert sockets.service.updates.empty()
+
+
+async def test_who_leaves_is_told_with_the_next_who_comes(sockets: Sockets) -> None:
+    """One call for both."""
+    session, _ = await sockets.attached()
+    await sockets.told()
+    sockets.leave(session)
+    await sockets.attached("bob")
+    assert await sockets.told() == (["bob"], ["alice"])
+
+
 async def test_leaving_and_returning_while_the_removal_is_in_flight(sockets: Sockets) -> None:
     """The user is added again, and waits for the position of that addition."""
     session, _ = await sockets.attached()
