@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import grpc
 import structlog
+from prometheus_client import Histogram
 
 from edge.backends.batcher import Batcher
 from edge.backends.exchange import Exchange
@@ -58,6 +59,18 @@ class Event(Protocol):
     def recipients(self) -> Sequence[str]: ...
 
 
+class _Bound(dict[str, Histogram]):
+    """A metric by its label `call`."""
+
+    def __init__(self, metric: Histogram) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, call: str) -> Histogram:
+        found = self[call] = self._metric.labels(call=call)
+        return found
+
+
 class Backend:
     """The client of one service. Nothing here raises for a failed call but
     `watch` and `replay`: a failure is an Error, ready to be shown.
@@ -82,6 +95,8 @@ class Backend:
         self._stub = self.stub(self._channel)
         self._watch_stub = self.stub(self._watch_channel)
         self._exchanges: list[Exchange] = []
+        # Bound once for each RPC: to find a metric by its labels costs more than to count.
+        self._seconds = _Bound(metrics.call_seconds)
 
     async def call(
         self, rpc: str, request: Any, seconds: float | None = None, *, stub: Any = None
@@ -117,7 +132,7 @@ class Backend:
                 )
             return answer
         finally:
-            self._metrics.call_seconds.labels(call=rpc).observe(time.perf_counter() - start)
+            self._seconds[rpc].observe(time.perf_counter() - start)
 
     def _batcher(
         self,

@@ -1,5 +1,6 @@
 """Normalises the names in requests, so that each service compares and stores them in one form."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -28,6 +29,10 @@ NAMES = frozenset(
     }
 )
 
+# What begins a character beyond ASCII in UTF-8, and mostly nothing else: the length of a field is
+# two such bytes in a row only beyond 16 KiB.
+_BEYOND_ASCII = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+
 # A deserializer as gRPC has it; without one requests are bytes.
 Read = Callable[[bytes], Any] | None
 
@@ -39,8 +44,8 @@ def reading_names(read: Read) -> Read:
 
     def read_normalised(data: bytes) -> Any:
         message = read(data)
-        # Nothing to be done for most: text beyond ASCII has bytes that ASCII has not.
-        if not data.isascii():
+        # Nothing to be done for most.
+        if _BEYOND_ASCII.search(data) is not None:
             _normalise(message)
         return message
 

@@ -10,7 +10,8 @@ such value never fails a statement that looks for others as well.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -36,27 +37,36 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from service_kit.storage.plain_statements import run, run_each
 from service_kit.text import is_text
 
 
 def fetch(
     connection: Connection, statement: Select[Any], given: Mapping[str, Any]
 ) -> Sequence[Any]:
-    """Run a query with the parameters in `given`; gives all rows, as the driver has them.
+    """Run a query with the parameters in `given`; gives all rows as named tuples.
 
-    The statement is compiled once for each kind of database; what SQLAlchemy does at each execution
-    beyond that would cost a short query more than the database does.
+    The statement is compiled once for each kind of database, and SQLAlchemy is passed by: it would
+    cost a short query more than the database does.
     """
-    sql, parameters = _query_sql(statement, connection.dialect)
+    sql, parameters, row = _query_sql(statement, connection.dialect)
     values = [given.get(name, fixed) for name, fixed in parameters]
-    return connection.exec_driver_sql(sql, tuple(values)).fetchall()
+    return [*map(row, run(connection, sql, values).fetchall())]
 
 
-@lru_cache(maxsize=64)
-def _query_sql(statement: Select[Any], dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
-    """The text of a query, and its parameters in order with the values that the statement fixes."""
+@lru_cache(maxsize=256)
+def _query_sql(
+    statement: Select[Any], dialect: Dialect
+) -> tuple[str, tuple[tuple[str, Any], ...], Callable[[Iterable[Any]], Any]]:
+    """The text of a query; its parameters in order with the values that the statement fixes; and
+    the type of its rows.
+    """
     compiled: Any = statement.compile(dialect=dialect)
-    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup)
+    parameters = tuple((name, compiled.params[name]) for name in compiled.positiontup)
+    # What is no column has no name of its own, and no attribute of the row.
+    names = [str(getattr(one, "name", "")) for one in statement.selected_columns]
+    row: Any = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # not known before
+    return str(compiled), parameters, row._make
 
 
 def bulk_insert(
@@ -64,7 +74,7 @@ def bulk_insert(
 ) -> None:
     """Insert `rows`, whose values stand in the order of `columns`, by the driver's executemany."""
     if rows:
-        connection.exec_driver_sql(_insert_sql(table, columns, connection.dialect), list(rows))
+        run_each(connection, _insert_sql(table, columns, connection.dialect), rows)
 
 
 def bulk_update(
@@ -76,7 +86,7 @@ def bulk_update(
 ) -> None:
     """Update one row of `table` for each of `rows`: the values of `columns`, then that of `key`."""
     if rows:
-        connection.exec_driver_sql(_update_sql(table, key, columns, connection.dialect), list(rows))
+        run_each(connection, _update_sql(table, key, columns, connection.dialect), rows)
 
 
 @lru_cache(maxsize=64)

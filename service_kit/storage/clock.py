@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, 
 
 from service_kit.rules import Position
 from service_kit.storage.engines import TEXT
+from service_kit.storage.plain_statements import run
 
 _metadata = MetaData()
 _clock = Table(
@@ -29,7 +30,8 @@ def add_clock(metadata: MetaData) -> Table:
 
 def take_revision(connection: Connection) -> int:
     """Take the next revision; it is spent only if the transaction commits."""
-    return int(connection.exec_driver_sql(_TAKE).scalar_one())
+    ((revision,),) = run(connection, _TAKE).fetchall()
+    return int(revision)
 
 
 def read_position(connection: Connection) -> Position:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service_kit.process.settings import ServiceSettings, Timeouts
+from service_kit.storage.plain_statements import run_outside
 
 Role = Literal["writer", "reader", "checkpointer", "migrator"]
 
@@ -163,7 +164,7 @@ def _open_sqlite(
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        run_outside(connection, begin)
 
     return engine
 
