@@ -93,7 +93,7 @@ _LONGEST_PONG = 1024
 class Pongs:
     """The texts of PONGs that were read and found good, which thousands of clients send alike. From
     a client that has nothing to confirm such a one says nothing but that it is there, and no more
-    is read of it: on an idle socket that was two thirds of what is not the kernel's.
+    is read of it. With what spares an idle socket its tasks, that took it from 13 to 7 us a second.
     """
 
     def __init__(self) -> None:

@@ -30,10 +30,10 @@ def write_later(_frame: Frame) -> bool:
 
 class Outbox:
     """A queue of frames. While nothing waits a frame is offered to `write_now`, which tells whether
-    the connection has taken it: so what a client reads at once costs no task, which was most of
-    what a PING cost. The others a task sends, which runs only while there is something to send, so
-    an idle socket costs none. When more than `limit` bytes wait already, the next frame makes it
-    call `overflowed` once, and nothing more is taken: one frame may exceed the limit, two may not.
+    the connection has taken it: so what a client reads at once costs no task. The others a task
+    sends, which runs only while there is something to send, so an idle socket costs none. When more
+    than `limit` bytes wait already, the next frame makes it call `overflowed` once, and nothing
+    more is taken: one frame may exceed the limit, two may not.
 
     `holder` counts what waits. A frame waits until `send` has returned.
     """

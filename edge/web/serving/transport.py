@@ -145,8 +145,8 @@ class PacketProtocol(WebSocketsSansIOProtocol):
     def _alone(self, data: bytes) -> str | bytes | None:
         """Read a packet, if that and nothing else is what was received; else None.
 
-        It is what an idle client sends, and one that writes now and then. What the parser costs
-        beyond this, the queue and the task that it wakes, is most of receiving a packet.
+        It is what an idle client sends, and one that writes now and then: it is spared the parser,
+        the queue and the task that waits at its end.
         """
         if len(data) < _LEAST_FRAME or data[0] not in _WHOLE or data[1] < _MASKED:
             return None
