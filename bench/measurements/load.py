@@ -80,19 +80,17 @@ def driver_figure(before: float, elapsed: float) -> Figure:
 
 def cost_figures(system: System, before: dict[str, Used], count: int, of_what: str) -> list[Figure]:
     """What was used since `before`, for each of `count` things: CPU of all processes and of each;
-    changes from thread to thread, and what was given to the disk, of all.
+    changes from thread to thread, of all.
     """
     now = system.used()
     cpu = {name: one.cpu_seconds - before[name].cpu_seconds for name, one in now.items()}
     switches = sum(one.switches - before[name].switches for name, one in now.items())
-    written = sum(one.written_kib - before[name].written_kib for name, one in now.items())
     return [
         *(
             Figure(f"CPU {of_what}, {name}", "us", seconds / count * 1e6)
             for name, seconds in ({"all processes": sum(cpu.values())} | cpu).items()
         ),
         Figure(f"context switches {of_what}", "", switches / count),
-        Figure(f"written {of_what}", "KiB", written / count),
     ]
 
 

@@ -36,12 +36,11 @@ def parent(pid: int) -> int:
 
 class Used(NamedTuple):
     """What a process has used until now, with all that it has started: CPU time, also of those that
-    are gone; of those that are there, changes from one thread to another, and KiB given to a disk.
+    are gone; and, of those that are there, changes from one thread to another.
     """
 
     cpu_seconds: float
     switches: int
-    written_kib: float
 
 
 def used(pid: int) -> Used:
@@ -63,9 +62,11 @@ def _used(pid: int) -> Used:
         for thread in Path(f"/proc/{pid}/task").iterdir()
         for kind in ("voluntary", "nonvoluntary")
     )
-    own = Used(seconds, switches, _told(f"{pid}/io", "write_bytes") / 1024)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return Used(*map(sum, zip(own, *(_used(int(child)) for child in children), strict=True)))
+    all_of_them = [Used(seconds, switches), *(_used(int(child)) for child in children)]
+    return Used(
+        sum(one.cpu_seconds for one in all_of_them), sum(one.switches for one in all_of_them)
+    )
 
 
 def _told(file: str, name: str) -> int:

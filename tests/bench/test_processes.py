@@ -21,13 +21,11 @@ def test_the_time_of_children_counts_also_when_they_are_gone() -> None:
 
 
 def test_changes_of_threads_are_counted() -> None:
-    """Each wait is one. What is written counts as well, where a folder is on a disk."""
+    """Each wait is one."""
     before = used(os.getpid())
     for _ in range(20):
         time.sleep(0.001)
-    after = used(os.getpid())
-    assert after.switches - before.switches >= 20
-    assert after.written_kib >= before.written_kib
+    assert used(os.getpid()).switches - before.switches >= 20
 
 
 def test_children_that_end_while_they_are_counted_are_no_error() -> None:
