@@ -1,8 +1,9 @@
 // @vitest-environment happy-dom
 import { ActionNotAllowed, InvalidArgument, InvalidState, StaleOffer } from "@parley/client";
 import { beforeEach, describe, expect, it } from "vitest";
-import { fieldProblems, stepFailure } from "../src/people/deal/forms/failures.ts";
+import { fieldProblems } from "../src/people/deal/forms/problems.ts";
 import { timeLeft } from "../src/people/deal/words.ts";
+import { refusalWords } from "../src/people/forms/refusals.ts";
 import { chooseLanguage } from "../src/shared/language.ts";
 
 const refused = (code: string, reason?: string) => ({ code, message: "for developers", reason });
@@ -25,7 +26,7 @@ describe.each(LANGUAGES)("in %s", (language) => {
         d: { reason: "TOO_MANY_ROUNDS" },
       },
     ];
-    const words = errors.map(stepFailure);
+    const words = errors.map(refusalWords);
     expect(new Set(words).size).toBe(errors.length);
     for (const one of words) {
       expect(one).not.toContain("for developers");

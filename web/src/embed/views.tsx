@@ -110,7 +110,7 @@ function Inside({ standing, onRetry, children }: InsideProps): JSX.Element {
     return (
       <Banner
         kind={standing.problem === "signed out" ? "info" : "error"}
-        actions={<Button onClick={onRetry}>{t("signin.again")}</Button>}
+        actions={<Button onClick={onRetry}>{t("action.again")}</Button>}
       >
         {t(WORDS[standing.problem])}
       </Banner>

@@ -49,7 +49,7 @@ function Ways({ state, reason }: Props): JSX.Element | null {
                 {t("signin.at_marketplace")}
               </a>
             )}
-            {!byLink && <Button onClick={() => client.setToken()}>{t("signin.again")}</Button>}
+            {!byLink && <Button onClick={() => client.setToken()}>{t("action.again")}</Button>}
           </>
         }
       >

@@ -32,7 +32,7 @@ export function SignInPage({ problem, config }: Props): JSX.Element {
             {t("signin.at_marketplace")}
           </a>
         )}
-        {config.token_url && <Button onClick={() => void start()}>{t("signin.again")}</Button>}
+        {config.token_url && <Button onClick={() => void start()}>{t("action.again")}</Button>}
       </div>
       <LanguageChoice label={t("settings.language")} />
     </main>

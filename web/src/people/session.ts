@@ -7,7 +7,7 @@ import { signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
-import { refusals } from "./deal/refusals.ts";
+import { refusals } from "./forms/refused.ts";
 import { MAXIMUM_ROWS } from "./limits.ts";
 import { notify } from "./notifications.ts";
 import { forget, ownerOf } from "./shown.ts";

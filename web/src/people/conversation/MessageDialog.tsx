@@ -30,7 +30,7 @@ export function MessageDialog({ store, row, onEdit, onReport, onClose }: Props):
       </blockquote>
       <div class="actions">
         {isOwn && !event && <Button onClick={onEdit}>{t("message.edit")}</Button>}
-        {!isOwn && <Button onClick={onReport}>{t("report.message")}</Button>}
+        {!isOwn && <Button onClick={onReport}>{t("report.verb")}</Button>}
         {isOwn && !event && (
           <Button
             kind="danger"

@@ -22,8 +22,8 @@ export function Differences({ deal, caption, differences }: Props): JSX.Element 
       <thead>
         <tr>
           <td />
-          <th scope="col">{t("deal.before")}</th>
-          <th scope="col">{t("deal.now")}</th>
+          <th scope="col">{t("form.before")}</th>
+          <th scope="col">{t("form.now")}</th>
         </tr>
       </thead>
       <tbody>

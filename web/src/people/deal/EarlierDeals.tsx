@@ -2,9 +2,9 @@ import type { DealView } from "@parley/client";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
+import { refusalWords } from "../forms/refusals.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
-import { stepFailure } from "./forms/failures.ts";
 import { dealLine, dealTitle } from "./words.ts";
 
 interface Props {
@@ -40,7 +40,7 @@ export function EarlierDeals({ deal, onChoose }: Props): JSX.Element {
       }}
     >
       <summary>{t("deal.others")}</summary>
-      {error !== undefined && <p class="field-error">{stepFailure(error)}</p>}
+      {error !== undefined && <p class="field-error">{refusalWords(error)}</p>}
       {found && !others.length && !found.next && <p>{t("deal.others_none")}</p>}
       <ul>
         {others.map((one) => (

@@ -6,12 +6,12 @@ import { Words } from "../../shared/components/Words.tsx";
 import { money } from "../../shared/format.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
+import { keepDraft } from "../forms/drafts.ts";
+import { refusalWords } from "../forms/refusals.ts";
+import { dismissRefusal, refusals } from "../forms/refused.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
-import { keepDraft } from "./forms/drafts.ts";
-import { stepFailure } from "./forms/failures.ts";
-import { dismissRefusal, refusals } from "./refusals.ts";
-import { type Step, stepNow, stepOf } from "./steps.ts";
+import { draftOf, type Step, stepNow, stepOf } from "./steps.ts";
 import { typedPrice } from "./words.ts";
 
 /** Give the steps of a deal, and the proposals of a conversation, that wait or were refused. */
@@ -79,7 +79,7 @@ function PendingStep({
           <Words text={String(text)} />
         </p>
       ))}
-      {isFailed && <p class="field-error">{stepFailure(error)}</p>}
+      {isFailed && <p class="field-error">{refusalWords(error)}</p>}
       {isFailed && isKept && <FailedStep entry={entry} step={step} deal={deal} onOpen={onOpen} />}
       {isFailed && !isKept && (
         <Button onClick={() => dismissRefusal(client, key)}>{t("action.close")}</Button>
@@ -110,14 +110,14 @@ function FailedStep({
   readonly entry: OutboxEntry;
   readonly step: Step | "propose";
 }): JSX.Element {
-  const { client, user } = useSession();
+  const session = useSession();
+  const { client } = session;
   const { key, payload, error } = entry;
   const next = step === "propose" || !deal ? step : stepNow(step, deal);
   const open = () => {
     if (!next) return;
-    const about =
-      step === "propose" ? [String(payload["conversation"]), step] : [deal?.service, next];
-    keepDraft(user, about, formFields(payload, deal));
+    const about = next === "propose" ? String(payload["conversation"]) : deal?.service;
+    keepDraft(session, draftOf(next, about), formFields(payload, deal));
     client.outbox.discard(key);
     onOpen(next);
   };

@@ -96,6 +96,11 @@ export function stepOf({
   return OUTCOMES[String(payload["outcome"])];
 }
 
+/** Name the draft of the form of a step, of a deal or, for a proposal, of a conversation. */
+export function draftOf(step: Step | "propose", about: string | undefined): string {
+  return `${step} ${about}`;
+}
+
 /** Name the step as it could be taken now: the price or the request of before may need another word. */
 export function stepNow(step: Step, deal: DealView): Step | undefined {
   const same = STEPS.filter((one) => {

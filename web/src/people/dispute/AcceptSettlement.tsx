@@ -22,7 +22,7 @@ export function AcceptSettlement({
   const { user } = useSession();
   const [looked, setLooked] = useState<ShownSettlement>();
   const command = useCommand<DisputeView>();
-  const { progress, answer } = command;
+  const { progress, isWaiting, answer } = command;
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (answer) onDone();
@@ -36,7 +36,6 @@ export function AcceptSettlement({
   const words = (one: ShownSettlement) => splitWords(one.settlement, dispute, user, exponent);
   const mayAccept = dispute.allowed_actions.includes("accept") && newest.by !== user;
   const since = looked && sinceShown(looked, dispute);
-  const isWaiting = progress === "sending" || progress === "kept";
   return (
     <section class="settlement" aria-labelledby="settlement">
       <h2 id="settlement" ref={title} tabIndex={-1}>

@@ -102,7 +102,7 @@ function Back({ dispute }: { readonly dispute: DisputeView | undefined }): JSX.E
   return (
     <p>
       <a href={dispute ? addressOf("c", dispute.conversation) : addressOf("standing")}>
-        <Icon name="back" /> {t(dispute ? "dispute.back" : "sanction.title")}
+        <Icon name="back" /> {t(dispute ? "conversation.open" : "sanction.title")}
       </a>
     </p>
   );

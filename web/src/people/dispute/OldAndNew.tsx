@@ -18,12 +18,12 @@ export function OldAndNew({ title, before, now }: Props): JSX.Element {
       <dl>
         {before !== undefined && (
           <div class="old">
-            <dt>{t("dispute.old")}</dt>
+            <dt>{t("form.before")}</dt>
             <dd>{before}</dd>
           </div>
         )}
         <div class="new">
-          <dt>{t("dispute.new")}</dt>
+          <dt>{t("form.now")}</dt>
           <dd>{now}</dd>
         </div>
       </dl>

@@ -2,7 +2,6 @@ import type { DealView, DisputeOptions, DisputeView } from "@parley/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
-import { Button } from "../../shared/components/Button.tsx";
 import { Dialog } from "../../shared/components/Dialog.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { money } from "../../shared/format.ts";
@@ -11,7 +10,9 @@ import { useGo } from "../../shared/router.ts";
 import { dealLine } from "../deal/words.ts";
 import { useCommand } from "../forms/commands.ts";
 import { useDraft } from "../forms/drafts.ts";
-import { Waiting } from "../forms/Waiting.tsx";
+import { FormEnd } from "../forms/FormEnd.tsx";
+import { AmountField, TextField } from "../forms/fields.tsx";
+import { lengthProblem } from "../forms/problems.ts";
 import { t } from "../messages.ts";
 import { readPart } from "./rules.ts";
 import { DISPUTE_REASONS, LONGEST_STATEMENT, partProblem } from "./words.ts";
@@ -33,48 +34,35 @@ interface Problems {
 export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
   const go = useGo();
   const [shown] = useState(deal);
-  const reason = useDraft(`dispute reason ${deal.service}`);
-  const statement = useDraft(`dispute ${deal.service}`);
-  const refund = useDraft(`refund ${deal.service}`);
+  const draft = useDraft(`dispute ${deal.service}`, { reason: "", statement: "", refund: "" });
+  const { reason, statement, refund } = draft.fields;
   const [problems, setProblems] = useState<Problems>({});
   const command = useCommand<DisputeView>();
-  const { progress, answer } = command;
+  const { progress, isWaiting, answer } = command;
   const price = deal.agreed?.price;
   const most = price ? money(price, deal.exponent) : "";
   useEffect(() => {
-    if (progress === "kept" || progress === "done") {
-      reason.forget();
-      statement.forget();
-      refund.forget();
-    } else if (progress === "refused") {
-      reason.restore();
-      statement.restore();
-      refund.restore();
-    }
+    if (progress === "kept" || progress === "done") draft.forget();
+    if (progress === "refused") draft.restore();
     if (!answer) return;
     onClose();
     go(["dispute", answer.dispute]);
   }, [progress, answer]);
   const send = () => {
-    const text = statement.text.trim();
-    const count = [...text].length;
+    const text = statement.trim();
+    const wrong = text ? lengthProblem(text, LONGEST_STATEMENT) : t("dispute.no_statement");
     const part =
-      refund.text.trim() && price
-        ? readPart(refund.text, price, deal.exponent, language.value)
-        : undefined;
+      refund.trim() && price ? readPart(refund, price, deal.exponent, language.value) : undefined;
     const found: Problems = {
-      ...(!reason.text && { reason: t("dispute.no_reason") }),
-      ...(!count && { statement: t("dispute.no_statement") }),
-      ...(count > LONGEST_STATEMENT && {
-        statement: t("dispute.too_long", { count, limit: LONGEST_STATEMENT }),
-      }),
+      ...(!reason && { reason: t("dispute.no_reason") }),
+      ...(wrong && { statement: wrong }),
       ...(part && "problem" in part && { refund: partProblem(part.problem, { most }) }),
     };
     setProblems(found);
     if (Object.keys(found).length) return;
     command.send((key) =>
       open({
-        reason: reason.text as DisputeOptions["reason"],
+        reason: reason as DisputeOptions["reason"],
         statement: text,
         key,
         ...(part &&
@@ -83,7 +71,6 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
       }),
     );
   };
-  const isWaiting = progress === "sending" || progress === "kept";
   return (
     <Dialog title={t("dispute.open_title")} onClose={onClose}>
       <form
@@ -105,7 +92,10 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
         )}
         <p class="muted">{t("dispute.what_happens")}</p>
         <Field label={t("dispute.reason")} error={problems.reason}>
-          <select value={reason.text} onChange={(event) => reason.type(event.currentTarget.value)}>
+          <select
+            value={reason}
+            onChange={(event) => draft.type({ reason: event.currentTarget.value })}
+          >
             <option value="">{t("report.choose")}</option>
             {DISPUTE_REASONS.map((one) => (
               <option key={one} value={one}>
@@ -114,39 +104,26 @@ export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
             ))}
           </select>
         </Field>
-        <Field
+        <TextField
           label={t("dispute.statement")}
           hint={t("dispute.statement_hint")}
           error={problems.statement}
-        >
-          <textarea
-            dir="auto"
-            rows={4}
-            value={statement.text}
-            onInput={(event) => statement.type(event.currentTarget.value)}
-          />
-        </Field>
+          rows={4}
+          value={statement}
+          onType={(typed) => draft.type({ statement: typed })}
+        />
         {price && (
-          <Field
+          <AmountField
             label={t("dispute.refund")}
             hint={t("dispute.refund_hint", { most })}
             error={problems.refund}
-          >
-            <input
-              inputmode="decimal"
-              autocomplete="off"
-              value={refund.text}
-              onInput={(event) => refund.type(event.currentTarget.value)}
-            />
-          </Field>
+            value={refund}
+            onType={(typed) => draft.type({ refund: typed })}
+          />
         )}
-        <Waiting command={command} />
-        <div class="actions">
-          <Button type="submit" kind="primary" busy={isWaiting}>
-            {t("dispute.open")}
-          </Button>
-          <Button onClick={onClose}>{t(isWaiting ? "action.close" : "action.cancel")}</Button>
-        </div>
+        <FormEnd command={command} onClose={onClose}>
+          {t("dispute.open")}
+        </FormEnd>
       </form>
     </Dialog>
   );

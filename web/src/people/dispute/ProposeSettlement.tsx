@@ -4,11 +4,12 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
-import { Field } from "../../shared/components/Field.tsx";
 import { language } from "../../shared/language.ts";
 import { oneLine } from "../../shared/words.ts";
 import { useCommand } from "../forms/commands.ts";
-import { useDraft } from "../forms/drafts.ts";
+import { type Draft, useDraft } from "../forms/drafts.ts";
+import { AmountField, TextField } from "../forms/fields.tsx";
+import { lengthProblem } from "../forms/problems.ts";
 import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
@@ -20,8 +21,8 @@ import { amountOf, LONGEST_STATEMENT, partProblem, splitWords } from "./words.ts
 /** The form that proposes how the agreed price is divided. */
 export function ProposeSettlement(props: PartProps): JSX.Element | null {
   const { dispute } = props;
-  const amount = useDraft(`settlement ${dispute.dispute}`);
-  const [isShown, setShown] = useState(amount.text !== "");
+  const draft = useDraft(`settlement ${dispute.dispute}`, { amount: "", words: "" });
+  const [isShown, setShown] = useState(draft.fields.amount !== "");
   const button = useRef<HTMLDivElement>(null);
   const wasShown = useRef(false);
   useEffect(() => {
@@ -31,9 +32,7 @@ export function ProposeSettlement(props: PartProps): JSX.Element | null {
   }, [isShown]);
   if (!dispute.price || (!dispute.allowed_actions.includes("propose") && !isShown)) return null;
   if (isShown)
-    return (
-      <Form {...props} price={dispute.price} amount={amount} onClose={() => setShown(false)} />
-    );
+    return <Form {...props} price={dispute.price} draft={draft} onClose={() => setShown(false)} />;
   return (
     <div class="actions" ref={button}>
       <Button onClick={() => setShown(true)}>{t("dispute.propose_begin")}</Button>
@@ -43,13 +42,13 @@ export function ProposeSettlement(props: PartProps): JSX.Element | null {
 
 interface FormProps extends PartProps {
   readonly price: NonNullable<DisputeView["price"]>;
-  readonly amount: ReturnType<typeof useDraft>;
+  readonly draft: Draft<"amount" | "words">;
   readonly onClose: () => void;
 }
 
-function Form({ dispute, exponent, acts, onDone, price, amount, onClose }: FormProps): JSX.Element {
+function Form({ dispute, exponent, acts, onDone, price, draft, onClose }: FormProps): JSX.Element {
   const { user } = useSession();
-  const words = useDraft(`settlement words ${dispute.dispute}`);
+  const { amount, words } = draft.fields;
   const [before] = useState<ShownSettlement | undefined>(() => newestOffer(dispute));
   const [problem, setProblem] = useState<string>();
   const field = useRef<HTMLInputElement>(null);
@@ -60,22 +59,20 @@ function Form({ dispute, exponent, acts, onDone, price, amount, onClose }: FormP
   useEffect(() => {
     if (answer) onDone();
     if (!isTaken) return;
-    amount.type("");
-    words.type("");
+    draft.type({ amount: "", words: "" });
     onClose();
   }, [isTaken, answer]);
   const decimals = exponent ?? exponentOf(price.currency);
-  const part = readPart(amount.text, price, decimals, language.value);
+  const part = readPart(amount, price, decimals, language.value);
   const most = amountOf(dispute, price.amount_minor, exponent);
   const newest = newestOffer(dispute);
   const isOther = newest && newest.number !== before?.number && newest.by !== user;
   const mayPropose = dispute.allowed_actions.includes("propose");
   const send = () => {
-    const text = words.text.trim();
-    const count = [...text].length;
+    const text = words.trim();
+    const wrong = lengthProblem(text, LONGEST_STATEMENT);
     if ("problem" in part) setProblem(partProblem(part.problem, { most }));
-    else if (count > LONGEST_STATEMENT)
-      setProblem(t("dispute.too_long", { count, limit: LONGEST_STATEMENT }));
+    else if (wrong) setProblem(wrong);
     else {
       setProblem(undefined);
       const settlement = divide(price, part.minor);
@@ -103,41 +100,34 @@ function Form({ dispute, exponent, acts, onDone, price, amount, onClose }: FormP
         </Banner>
       )}
       {!mayPropose && <Banner kind="warning">{t("dispute.kept_words")}</Banner>}
-      <Field
+      <AmountField
         label={t("dispute.part", {
           who: dispute.client === user ? "you" : "peer",
           peer: oneLine(dispute.client),
         })}
         hint={t("dispute.part_hint", { most })}
         error={problem}
-      >
-        <input
-          ref={field}
-          inputmode="decimal"
-          autocomplete="off"
-          value={amount.text}
-          onInput={(event) => {
-            setProblem(undefined);
-            amount.type(event.currentTarget.value);
-          }}
-        />
-      </Field>
+        inputRef={field}
+        value={amount}
+        onType={(typed) => {
+          setProblem(undefined);
+          draft.type({ amount: typed });
+        }}
+      />
       <p role="status">
         {"minor" in part && splitWords(divide(price, part.minor), dispute, user, exponent)}
       </p>
-      <Field label={t("dispute.propose_words")}>
-        <textarea
-          dir="auto"
-          rows={2}
-          value={words.text}
-          onInput={(event) => words.type(event.currentTarget.value)}
-        />
-      </Field>
+      <TextField
+        label={t("dispute.propose_words")}
+        rows={2}
+        value={words}
+        onType={(typed) => draft.type({ words: typed })}
+      />
       <Waiting command={command} />
       <div class="actions">
         {mayPropose && (
           <Button type="submit" kind="primary" busy={progress === "sending"}>
-            {t("dispute.propose")}
+            {t("action.propose")}
           </Button>
         )}
         <Button onClick={onClose}>{t("action.close")}</Button>

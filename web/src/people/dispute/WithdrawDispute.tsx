@@ -11,7 +11,7 @@ import type { PartProps } from "./Dispute.tsx";
 export function WithdrawDispute({ dispute, acts, onDone }: PartProps): JSX.Element | null {
   const [isAsked, setAsked] = useState(false);
   const command = useCommand<DisputeView>();
-  const { progress, answer } = command;
+  const { isWaiting, answer } = command;
   useEffect(() => {
     if (answer) onDone();
   }, [answer]);
@@ -24,7 +24,7 @@ export function WithdrawDispute({ dispute, acts, onDone }: PartProps): JSX.Eleme
         {/* One button, so that the focus stays on it. */}
         <Button
           kind={isAsked ? "danger" : "plain"}
-          busy={progress === "sending" || progress === "kept"}
+          busy={isWaiting}
           onClick={() => {
             if (isAsked) command.send((key) => acts.withdraw({ key }));
             setAsked(!isAsked);

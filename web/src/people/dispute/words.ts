@@ -106,5 +106,7 @@ export function refusalOf({ refusal = "" }: DisputeView): string {
 
 /** Write why a typed part of the price is none. */
 export function partProblem(problem: PartProblem, dispute: { most: string }): string {
-  return t(`dispute.part_${problem}`, { most: dispute.most });
+  // No price is as much as that.
+  const known = problem === "too_much" ? "above_price" : problem;
+  return t(`dispute.part_${known}`, { most: dispute.most });
 }

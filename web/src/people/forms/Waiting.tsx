@@ -7,20 +7,22 @@ import type { Command } from "./commands.ts";
 import { refusalWords } from "./refusals.ts";
 
 interface Props {
-  readonly command: Pick<Command<unknown>, "progress" | "isLate" | "error">;
+  readonly command: Pick<Command<unknown>, "progress" | "isWaiting" | "isLate" | "error">;
+  /** Whether it is told elsewhere why it was refused. */
+  readonly isTold?: boolean;
 }
 
 /** How the command of a form stands, while it is not done. */
-export function Waiting({ command }: Props): JSX.Element {
+export function Waiting({ command, isTold = false }: Props): JSX.Element {
   const { client } = useSession();
   const { state } = useSnapshot(client.connection);
-  const { progress, error } = command;
+  const { progress, isWaiting, error } = command;
   return (
     <>
       <p role="status" class="waiting">
-        {(progress === "sending" || progress === "kept") && t(waitingKey(command, state))}
+        {isWaiting && t(waitingKey(command, state))}
       </p>
-      {progress === "refused" && (
+      {progress === "refused" && !isTold && (
         <p role="alert" class="field-error">
           {refusalWords(error)}
         </p>

@@ -2,8 +2,8 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useSnapshot } from "../../shared/stores.ts";
-import { dismissRefusal } from "../deal/refusals.ts";
 import { useSession } from "../session.ts";
+import { dismissRefusal } from "./refused.ts";
 
 /**
  * `sending`: it is on its way; `kept`: it is in the outbox and outlasts the page; `done`; `refused`: with
@@ -13,6 +13,8 @@ export type Progress = "editing" | "sending" | "kept" | "done" | "refused";
 
 export interface Command<Answer> {
   readonly progress: Progress;
+  /** Whether it is on its way, or in the outbox. */
+  readonly isWaiting: boolean;
   /** Whether nobody has answered for longer than that takes. */
   readonly isLate: boolean;
   readonly error: unknown;
@@ -57,6 +59,7 @@ export function useCommand<Answer>({ rows = false }: { rows?: boolean } = {}): C
   };
   return {
     progress,
+    isWaiting,
     isLate,
     error: made?.error,
     answer: made?.answer,

@@ -8,7 +8,8 @@ import { Words } from "../../shared/components/Words.tsx";
 import { addressOf } from "../../shared/router.ts";
 import { useCommand } from "../forms/commands.ts";
 import { useDraft } from "../forms/drafts.ts";
-import { Waiting } from "../forms/Waiting.tsx";
+import { FormEnd } from "../forms/FormEnd.tsx";
+import { TextField } from "../forms/fields.tsx";
 import { t } from "../messages.ts";
 import {
   LONGEST_COMMENT,
@@ -30,35 +31,25 @@ interface Props {
 
 /** The form by which moderators are told of something. */
 export function ReportDialog({ title, about, words, report, onClose }: Props): JSX.Element {
-  const reason = useDraft(`report reason ${about}`);
-  const comment = useDraft(`report ${about}`);
+  const draft = useDraft(`report ${about}`, { reason: "", comment: "" });
+  const { reason, comment } = draft.fields;
   const [problems, setProblems] = useState<ReportProblems>({});
   const command = useCommand<ReportStatus>();
   const { progress } = command;
   const close = useRef<HTMLParagraphElement>(null);
-  const isOver = progress === "done" || progress === "kept";
   useEffect(() => {
-    if (isOver) {
-      reason.forget();
-      comment.forget();
-    } else if (progress === "refused") {
-      reason.restore();
-      comment.restore();
-    }
+    if (progress === "done" || progress === "kept") draft.forget();
+    if (progress === "refused") draft.restore();
     // The button that had the focus is gone.
     if (progress === "done") close.current?.focus();
-  }, [progress, isOver]);
+  }, [progress]);
   const send = () => {
-    const found = reportProblems(reason.text, comment.text);
+    const found = reportProblems(reason, comment);
     setProblems(found);
     if (found.reason || found.comment) return;
-    const said = comment.text.trim();
+    const said = comment.trim();
     command.send((key) =>
-      report({
-        reason: reason.text as ReportOptions["reason"],
-        ...(said && { comment: said }),
-        key,
-      }),
+      report({ reason: reason as ReportOptions["reason"], ...(said && { comment: said }), key }),
     );
   };
   const problem = problems.comment && t(problems.comment, { limit: LONGEST_COMMENT });
@@ -84,8 +75,8 @@ export function ReportDialog({ title, about, words, report, onClose }: Props): J
           <p class="muted">{t("report.what_happens")}</p>
           <Field label={t("report.reason")} error={problems.reason && t(problems.reason)}>
             <select
-              value={reason.text}
-              onChange={(event) => reason.type(event.currentTarget.value)}
+              value={reason}
+              onChange={(event) => draft.type({ reason: event.currentTarget.value })}
             >
               <option value="">{t("report.choose")}</option>
               {REASONS.map((one) => (
@@ -95,25 +86,16 @@ export function ReportDialog({ title, about, words, report, onClose }: Props): J
               ))}
             </select>
           </Field>
-          <Field label={t("report.comment")} hint={t("report.comment_hint")} error={problem}>
-            <textarea
-              dir="auto"
-              rows={3}
-              value={comment.text}
-              onInput={(event) => comment.type(event.currentTarget.value)}
-            />
-          </Field>
-          <Waiting command={command} />
-          <div class="actions">
-            <Button
-              type="submit"
-              kind="primary"
-              busy={progress === "sending" || progress === "kept"}
-            >
-              {t("report.send")}
-            </Button>
-            <Button onClick={onClose}>{t(isOver ? "action.close" : "action.cancel")}</Button>
-          </div>
+          <TextField
+            label={t("report.comment")}
+            hint={t("report.comment_hint")}
+            error={problem}
+            value={comment}
+            onType={(typed) => draft.type({ comment: typed })}
+          />
+          <FormEnd command={command} onClose={onClose}>
+            {t("report.send")}
+          </FormEnd>
         </form>
       )}
       {progress === "done" && (

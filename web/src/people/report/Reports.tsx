@@ -13,8 +13,8 @@ import { dayAndTime } from "../../shared/format.ts";
 import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
-import { dismissRefusal, refusals } from "../deal/refusals.ts";
 import { refusalWords } from "../forms/refusals.ts";
+import { dismissRefusal, refusals } from "../forms/refused.ts";
 import { usePages } from "../lists/pages.ts";
 import { appealAgainst, reportsOf, useTold } from "../lists/told.ts";
 import { t } from "../messages.ts";
@@ -98,7 +98,7 @@ function ReportCard({ report }: { readonly report: ReportStatus }): JSX.Element 
       </p>
       {subject && (
         <p>
-          <a href={addressOf("c", subject.conversation)}>{t("report.open_conversation")}</a>
+          <a href={addressOf("c", subject.conversation)}>{t("conversation.open")}</a>
         </p>
       )}
       <AppealPart

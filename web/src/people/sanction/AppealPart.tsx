@@ -2,15 +2,16 @@ import type { APPEAL, Appeal, OutboxEntry } from "@parley/client";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
-import { Field } from "../../shared/components/Field.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
 import { useCommand } from "../forms/commands.ts";
 import { useDraft } from "../forms/drafts.ts";
+import { FormEnd } from "../forms/FormEnd.tsx";
+import { TextField } from "../forms/fields.tsx";
+import { lengthProblem } from "../forms/problems.ts";
 import { refusalWords } from "../forms/refusals.ts";
-import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 
@@ -130,8 +131,8 @@ interface FormProps {
 }
 
 function AppealForm({ decision, until, send, onMade }: FormProps): JSX.Element {
-  const draft = useDraft(`appeal ${decision}`);
-  const [isShown, setShown] = useState(draft.text !== "");
+  const draft = useDraft(`appeal ${decision}`, { text: "" });
+  const [isShown, setShown] = useState(draft.fields.text !== "");
   const [problem, setProblem] = useState<string>();
   const field = useRef<HTMLTextAreaElement>(null);
   const command = useCommand<Appeal>();
@@ -162,39 +163,25 @@ function AppealForm({ decision, until, send, onMade }: FormProps): JSX.Element {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        const text = draft.text.trim();
-        const count = [...text].length;
-        if (!count) setProblem(t("appeal.empty"));
-        else if (count > LONGEST_APPEAL)
-          setProblem(t("dispute.too_long", { count, limit: LONGEST_APPEAL }));
-        else {
-          setProblem(undefined);
-          command.send((key) => send(decision, text, key));
-        }
+        const text = draft.fields.text.trim();
+        const found = text ? lengthProblem(text, LONGEST_APPEAL) : t("appeal.empty");
+        setProblem(found);
+        if (!found) command.send((key) => send(decision, text, key));
       }}
     >
-      <Field
+      <TextField
         label={t("appeal.text")}
         hint={until ? t("appeal.until", { until: dayAndTime(until) }) : t("appeal.once")}
         error={problem}
-      >
-        <textarea
-          ref={field}
-          dir="auto"
-          rows={4}
-          value={draft.text}
-          onInput={(event) => {
-            setProblem(undefined);
-            draft.type(event.currentTarget.value);
-          }}
-        />
-      </Field>
-      <Waiting command={command} />
-      <div class="actions">
-        <Button type="submit" kind="primary" busy={progress === "sending" || progress === "kept"}>
-          {t("appeal.send")}
-        </Button>
-      </div>
+        rows={4}
+        inputRef={field}
+        value={draft.fields.text}
+        onType={(text) => {
+          setProblem(undefined);
+          draft.type({ text });
+        }}
+      />
+      <FormEnd command={command}>{t("appeal.send")}</FormEnd>
     </form>
   );
 }

@@ -36,7 +36,7 @@ export function SanctionCard({ sanction, appeal, now, send }: Props): JSX.Elemen
       />
       {conversation && (
         <p>
-          <a href={addressOf("c", conversation)}>{t("report.open_conversation")}</a>
+          <a href={addressOf("c", conversation)}>{t("conversation.open")}</a>
         </p>
       )}
       <AppealPart

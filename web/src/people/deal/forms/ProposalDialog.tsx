@@ -6,19 +6,19 @@ import { Field } from "../../../shared/components/Field.tsx";
 import { language } from "../../../shared/language.ts";
 import { recall, remember } from "../../../shared/settings.ts";
 import { oneLine } from "../../../shared/words.ts";
+import { type Fields, useDraft } from "../../forms/drafts.ts";
+import { FormEnd } from "../../forms/FormEnd.tsx";
+import { Choice, TextField } from "../../forms/fields.tsx";
+import { useFirstProblem } from "../../forms/problems.ts";
 import { t } from "../../messages.ts";
 import { readAmount } from "../amounts.ts";
-import { isOpen } from "../steps.ts";
+import { draftOf, isOpen } from "../steps.ts";
 import { dealLine, dealTitle } from "../words.ts";
-import { useDraft } from "./drafts.ts";
-import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
-import { fieldProblems, type Problems, textProblem } from "./failures.ts";
-import { AmountField, Choice, TextField } from "./fields.tsx";
-import { useSubmission } from "./submission.ts";
+import { useDialogCommand } from "./command.ts";
+import { PriceField } from "./PriceField.tsx";
+import { fieldProblems, type Problems, textProblem } from "./problems.ts";
 
-type Fields = Readonly<
-  Record<"role" | "title" | "description" | "amount" | "currency" | "lasts", string>
->;
+type Typed = Fields<"role" | "title" | "description" | "amount" | "currency" | "lasts">;
 
 /** How long an offer may last, in seconds, by a server's default settings. */
 const HOUR = 3_600;
@@ -35,7 +35,7 @@ interface Props {
 export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Element {
   const { deal, peer = "" } = view;
   const [problems, setProblems] = useState<Problems>({});
-  const draft = useDraft<Fields>([view.conversation, "propose"], {
+  const draft = useDraft(draftOf("propose", view.conversation), {
     role: "",
     title: "",
     description: "",
@@ -47,15 +47,17 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
     draft.forget();
     onClose();
   };
-  const submission = useSubmission(close);
-  const { isUnderWay, isKept, error } = submission;
+  const command = useDialogCommand(close);
+  const { progress, error } = command;
+  const isUnderWay = command.isWaiting || progress === "done";
+  const isKept = progress === "kept";
   const form = useFirstProblem(problems, error);
   const fields = { ...draft.fields, currency: currencyOf(draft.fields) };
   // The other was faster.
   const isBlocked = !isUnderWay && isOpen(deal);
-  const type = (typed: Partial<Fields>) => {
+  const type = (typed: Partial<Typed>) => {
     setProblems({});
-    submission.clear();
+    if (progress === "refused") command.reset();
     draft.type(typed);
   };
   const refused = { ...fieldProblems(error), ...problems };
@@ -82,7 +84,7 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
       ...(description && { description }),
       ...(lasts && { offer_ttl_s: Number(lasts) }),
     };
-    submission.submit((options) => conversation.propose(proposal, options));
+    command.send((key) => conversation.propose(proposal, { key }));
   };
   return (
     <Dialog title={t("deal.propose")} onClose={isKept ? close : onClose}>
@@ -126,7 +128,7 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
           error={refused.description}
           onType={(description) => type({ description })}
         />
-        <AmountField
+        <PriceField
           value={fields.amount}
           currency={fields.currency}
           exponent={exponent}
@@ -159,13 +161,12 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
           </select>
         </Field>
         <FormEnd
-          submission={submission}
-          problems={refused}
+          command={command}
+          isTold={Object.keys(refused).length > 0}
           isBlocked={isBlocked}
-          kind="primary"
           onClose={isKept ? close : onClose}
         >
-          {t("deal.propose_send")}
+          {t("action.propose")}
         </FormEnd>
       </form>
     </Dialog>
@@ -173,7 +174,7 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
 }
 
 /** The currency that was chosen; whatever else the browser has kept is none. */
-function currencyOf({ currency }: Fields): string {
+function currencyOf({ currency }: Typed): string {
   return /^[A-Z]{3}$/.test(currency) ? currency : "EUR";
 }
 

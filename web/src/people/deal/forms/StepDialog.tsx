@@ -6,20 +6,22 @@ import { Dialog } from "../../../shared/components/Dialog.tsx";
 import { Words } from "../../../shared/components/Words.tsx";
 import { language } from "../../../shared/language.ts";
 import { useSnapshot } from "../../../shared/stores.ts";
+import { type Fields, useDraft } from "../../forms/drafts.ts";
+import { FormEnd } from "../../forms/FormEnd.tsx";
+import { Choice, TextField } from "../../forms/fields.tsx";
+import { useFirstProblem } from "../../forms/problems.ts";
 import { t } from "../../messages.ts";
 import { useSession } from "../../session.ts";
 import { readAmount, typedAmount } from "../amounts.ts";
 import { Differences } from "../Differences.tsx";
 import { differencesOf, liveOffer } from "../differences.ts";
-import { DANGEROUS, FORMS, type Step } from "../steps.ts";
+import { DANGEROUS, draftOf, FORMS, type Step } from "../steps.ts";
 import { dealMoney, dealTitle, peerOf, whoWords } from "../words.ts";
-import { useDraft } from "./drafts.ts";
-import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
-import { fieldProblems, type Problems, textProblem } from "./failures.ts";
-import { AmountField, Choice, TextField } from "./fields.tsx";
-import { useSubmission } from "./submission.ts";
+import { useDialogCommand } from "./command.ts";
+import { PriceField } from "./PriceField.tsx";
+import { fieldProblems, type Problems, textProblem } from "./problems.ts";
 
-type Fields = Readonly<Record<"amount" | "note" | "reason" | "score" | "comment", string>>;
+type Typed = Fields<"amount" | "note" | "reason" | "score" | "comment">;
 
 interface Props {
   /** The deal as it was shown when the step was chosen. */
@@ -38,14 +40,16 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
   const current = useSnapshot(store).deal ?? deal;
   const [seen, setSeen] = useState(deal);
   const [problems, setProblems] = useState<Problems>({});
-  const draft = useDraft<Fields>([deal.service, step], initial(deal, step));
+  const draft = useDraft(draftOf(step, deal.service), initial(deal, step));
   const summary = useRef<HTMLDivElement>(null);
   const close = () => {
     draft.forget();
     onClose();
   };
-  const submission = useSubmission(close);
-  const { isUnderWay, isKept, error } = submission;
+  const command = useDialogCommand(close);
+  const { progress, error } = command;
+  const isUnderWay = command.isWaiting || progress === "done";
+  const isKept = progress === "kept";
   const form = useFirstProblem(problems, error);
   const look = () => summary.current?.focus();
   useLayoutEffect(() => {
@@ -56,9 +60,9 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
   const isAllowed = isUnderWay || current.allowed_actions.includes(step);
   const isBlocked = changed.length > 0 || !isAllowed;
   const { fields } = draft;
-  const type = (typed: Partial<Fields>) => {
+  const type = (typed: Partial<Typed>) => {
     setProblems({});
-    submission.clear();
+    if (progress === "refused") command.reset();
     draft.type(typed);
   };
   const refused = { ...fieldProblems(error), ...problems };
@@ -67,7 +71,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
     if (isUnderWay || isBlocked || differencesOf(seen, store.current ?? current).length) return;
     const { taken, wrong } = prepare(store, seen, step, fields);
     setProblems(wrong);
-    if (taken) submission.submit(taken);
+    if (taken) command.send((key) => taken({ key }));
   };
   const offer = liveOffer(seen);
   return (
@@ -88,7 +92,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
               <Button
                 onClick={() => {
                   setSeen(current);
-                  submission.clear();
+                  command.reset();
                   look();
                 }}
               >
@@ -133,7 +137,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
         <p>{t(`deal.explain_${step}`, { ...whoWords(peerOf(seen, user), user) })}</p>
         {FORMS[step] === "price" && (
           <>
-            <AmountField
+            <PriceField
               value={fields.amount}
               currency={seen.currency}
               exponent={seen.exponent}
@@ -150,7 +154,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
         )}
         {FORMS[step] === "reason" && (
           <TextField
-            label={t("deal.reason")}
+            label={t("form.own_words")}
             value={fields.reason}
             error={refused.reason}
             onType={(reason) => type({ reason })}
@@ -169,7 +173,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
               onChoose={(score) => type({ score })}
             />
             <TextField
-              label={t("deal.comment")}
+              label={t("form.own_words")}
               value={fields.comment}
               error={refused.comment}
               onType={(comment) => type({ comment })}
@@ -177,8 +181,8 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
           </>
         )}
         <FormEnd
-          submission={submission}
-          problems={refused}
+          command={command}
+          isTold={Object.keys(refused).length > 0}
           isBlocked={isBlocked}
           kind={DANGEROUS.has(step) ? "danger" : "primary"}
           onClose={isKept ? close : onClose}
@@ -192,7 +196,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
   );
 }
 
-function initial(deal: DealView, step: Step): Fields {
+function initial(deal: DealView, step: Step): Typed {
   const own = step === "revise" ? liveOffer(deal)?.price : undefined;
   const note = step === "submit_note" ? deal.notes?.mine : undefined;
   return {
@@ -211,7 +215,7 @@ function prepare(
   store: DealStore,
   seen: DealView,
   step: Step,
-  typed: Fields,
+  typed: Typed,
 ): { readonly taken?: Taken; readonly wrong: Problems } {
   const words = (text: string) => text.trim() || undefined;
   const wrongText = (field: "note" | "reason" | "comment") => {

@@ -9,7 +9,7 @@ import type {
   REPORT_STATEMENT,
 } from "@parley/client";
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { stepOf } from "./steps.ts";
+import { stepOf } from "../deal/steps.ts";
 
 /** Opcodes of other commands that may hold no words: an acceptance in a dispute, a report without a comment. */
 const OTHERS: ReadonlySet<number> = new Set<
