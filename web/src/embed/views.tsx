@@ -1,7 +1,7 @@
 import type { Client, ParleyError, State } from "@parley/client";
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ConnectionStatus } from "../people/ConnectionStatus.tsx";
 import { Conversation } from "../people/conversation/Conversation.tsx";
 import { Inbox } from "../people/Inbox.tsx";
@@ -78,7 +78,7 @@ interface AsideProps {
 function Aside({ path: [place = "", ...rest], onBack }: AsideProps): JSX.Element | null {
   const Screen = SCREENS[place];
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Somebody has followed a link to it, which is gone.
     box.current?.focus();
   }, [place]);

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { addressOf, go, type Path } from "../../shared/router.ts";
@@ -65,7 +65,7 @@ function AppealBody({
 }: AppealFile & { readonly onChanged: () => void }): JSX.Element {
   const decision = file.case.decisions.find((one) => one.id === appeal.decision_id);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   return (
     <>
       <header class="case-head">

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { dayAndTime } from "../../shared/format.ts";
@@ -199,7 +199,7 @@ function CaseHead({ case: one, now, action, onClaim, onNext }: HeadProps): JSX.E
   const user = useUser();
   const heading = useRef<HTMLHeadingElement>(null);
   // Reading goes on from here after a step to a case, or to the next one.
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   const may = (step: string) => one.allowed_actions.includes(step);
   const subject = [...one.evidence].map(readEvidence).find((seen) => seen.subject)?.subject;
   return (

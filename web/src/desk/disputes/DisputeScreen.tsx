@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { addressOf, go, type Path } from "../../shared/router.ts";
 import { useTitle } from "../../shared/title.ts";
@@ -65,7 +65,7 @@ function DisputeBody({
   onChanged,
 }: DisputeFile & { readonly onChanged: () => void }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   return (
     <>
       <header class="case-head">

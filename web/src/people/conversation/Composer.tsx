@@ -1,6 +1,6 @@
 import type { ConversationStore, ConversationView, StoredRow } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
@@ -33,7 +33,7 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
   useEffect(() => {
     if (!editing) setText(recall(draft) ?? "");
   }, [draft, editing]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!editing) return;
     setEdited(recall(change) ?? editing.message.text ?? "");
     // The person has asked to write here.

@@ -1,6 +1,6 @@
 import type { DisputeView, ShownSettlement } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { oneLine } from "../../shared/words.ts";
 import { useCommand } from "../forms/commands.ts";
@@ -27,7 +27,7 @@ export function AcceptSettlement({
   useEffect(() => {
     if (answer) onDone();
   }, [answer]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The button that was pressed has gone, or does something else now.
     if (looked) title.current?.focus();
   }, [looked]);

@@ -1,7 +1,7 @@
 import type { DisputeView, ShownSettlement } from "@parley/client";
 import { exponentOf } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { language } from "../../shared/language.ts";
@@ -25,7 +25,7 @@ export function ProposeSettlement(props: PartProps): JSX.Element | null {
   const [isShown, setShown] = useState(draft.fields.amount !== "");
   const button = useRef<HTMLDivElement>(null);
   const wasShown = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The form has taken the place of the button, or given it back.
     if (wasShown.current && !isShown) button.current?.querySelector("button")?.focus();
     wasShown.current = isShown;
@@ -55,7 +55,7 @@ function Form({ dispute, exponent, acts, onDone, price, draft, onClose }: FormPr
   const command = useCommand<DisputeView>({ rows: true });
   const { progress, answer } = command;
   const isTaken = progress === "kept" || progress === "done";
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   useEffect(() => {
     if (answer) onDone();
     if (!isTaken) return;

@@ -1,6 +1,6 @@
 /** What keeps a form from being sent. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../messages.ts";
 
 /** Say that a text is too long, in characters, if it is. */
@@ -15,7 +15,7 @@ export function useFirstProblem(
   error: unknown,
 ): { readonly current: HTMLFormElement | null } {
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [problems, error]);
   return form;

@@ -1,6 +1,6 @@
 import type { APPEAL, Appeal, OutboxEntry } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
@@ -95,7 +95,7 @@ export function AppealStatus({ appeal, isNew }: StatusProps): JSX.Element {
   const { status, text, answer, created_at, decided_at } = appeal;
   const known = STATUSES.find((one) => one === status) ?? "open";
   const line = useRef<HTMLParagraphElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The button that had the focus is gone.
     if (isNew && document.activeElement === document.body) line.current?.focus();
   }, [isNew]);
