@@ -51,7 +51,8 @@ def draw(path: Path, title: str, systems: Mapping[str, Sequence[Point]]) -> None
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axis.set_major_formatter(numbers)
                 axis.set_minor_locator(NullLocator())
-            axes.legend()
+            if axes.lines:
+                axes.legend()
         picture.suptitle(f"{title} (x: keeps up no further)")
         # Nothing of the machine or the time in the file: the same figures give the same picture.
         picture.savefig(path, metadata={"Software": None})
