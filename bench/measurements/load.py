@@ -79,7 +79,7 @@ def driver_figure(before: float, elapsed: float) -> Figure:
 
 
 def cost_figures(system: System, before: dict[str, Used], count: int, of_what: str) -> list[Figure]:
-    """What was used since `before`, for each of `count` things: CPU of all processes and of each;
+    """The use since `before`, for each of `count` things: CPU of all processes and of each;
     changes from thread to thread, of all.
     """
     now = system.used()

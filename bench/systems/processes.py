@@ -35,7 +35,7 @@ def parent(pid: int) -> int:
 
 
 class Used(NamedTuple):
-    """What a process has used until now, with all that it has started: CPU time, also of those that
+    """The use of a process until now, with all that it has started: CPU time, also of those that
     are gone; and, of those that are there, changes from one thread to another.
     """
 
@@ -44,7 +44,7 @@ class Used(NamedTuple):
 
 
 def used(pid: int) -> Used:
-    """What a process has used. Raises FileNotFoundError or ProcessLookupError if it is gone."""
+    """Read the use of a process. Raises FileNotFoundError or ProcessLookupError if it is gone."""
     while True:
         try:
             return _used(pid)

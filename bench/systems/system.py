@@ -71,7 +71,7 @@ class System(NamedTuple):
         return jwt.encode(claims, self.key, algorithm="HS256")
 
     def used(self) -> dict[str, Used]:
-        """What each process has used until now."""
+        """The use of each process until now."""
         return {name: used(pid) for name, pid in self.processes.items()}
 
     def cpu_seconds(self) -> float:

@@ -62,7 +62,7 @@ def _read(folder: Path, settings: Settings) -> dict[str, StaticFile]:
 
 
 def _sharing(name: str) -> dict[str, str]:
-    """What lets pages of other origins load the elements that are made for them."""
+    """Headers by which pages of other origins may load the elements that are made for them."""
     if not name.startswith(f"{_EMBED}/"):
         return {}
     return {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}

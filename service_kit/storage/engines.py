@@ -25,7 +25,7 @@ TEXT = String().with_variant(String(collation="C"), "postgresql")
 """The type of every text column: compared by code points, as Python compares."""
 
 SQLITE_LOG_BYTES = 64 * 1024 * 1024
-"""What SQLite's log may take by default."""
+"""The bytes that SQLite's log may take by default."""
 
 STORED_BY_KEY: Mapping[str, Any] = {"sqlite_with_rowid": False}
 """Options of a table that is read in the order of its key: it is stored so, if possible."""

@@ -1,1 +1,1 @@
-"""What processes that serve browsers share: built apps as files in memory, and origins."""
+"""Parts of processes that serve browsers: built apps as files in memory, and origins."""

@@ -11,7 +11,7 @@ WAY = ["decode", "submit", "call", "rpc", "clock", "operation", "commit", "publi
 
 @pytest.mark.parametrize("place", ALL_PLACES.values())
 def test_every_place_exists(place: str) -> None:
-    """Who renames or removes such a function gives its hop another place there."""
+    """A function that is renamed or removed needs another place for its hop there."""
     owner, name = find(place)
     assert callable(getattr(owner, name))
 

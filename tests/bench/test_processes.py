@@ -1,4 +1,4 @@
-"""What the kernel tells of processes is read as it is, also while children come and go."""
+"""The use of processes is read as the kernel tells it, also while children come and go."""
 
 import os
 import subprocess

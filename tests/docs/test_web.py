@@ -46,7 +46,7 @@ def test_every_snippet_caches_as_the_edge_does() -> None:
 
 
 def test_proxies_pass_on_what_is_public_and_nothing_else() -> None:
-    """That which docs/operations.md lets through, and the app."""
+    """The paths that docs/operations.md lets through, and the app."""
     public = {"/ws", "/app", "/standing", "/appeals", "/services", "/disputes", "/packets/"}
     hidden = {"/metrics", "/healthz", "/readyz", "/", "/applet", "/ws2", "/app.js", "/packetsx"}
     nginx = _blocks("nginx")[0]

@@ -1,4 +1,4 @@
-"""Who has left and comes back soon: followed meanwhile, so that moderation is not asked again.
+"""People who have left and come back soon: followed meanwhile, and moderation is not asked again.
 
 The moderation service is a real gRPC server on loopback whose answers the test writes.
 """
