@@ -91,7 +91,9 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
           />
         ))}
       </ul>
-      {!shown.length && <p class="muted empty">{emptiness(view.loading, conversations.length)}</p>}
+      {!shown.length && (
+        <p class="muted empty">{emptiness(view.loading, conversations.length, isLive)}</p>
+      )}
       {view.hasMore && (
         <Button
           busy={loadingMore}
@@ -182,7 +184,9 @@ function isFound({ peer = "", subject = "" }: ConversationSummary, search: strin
   return form(`${peer} ${subject}`).includes(form(search.trim()));
 }
 
-function emptiness(loading: string, known: number): string {
+function emptiness(loading: string, known: number, isLive: boolean): string {
   if (known) return t("inbox.none_found");
-  return loading === "ready" ? t("inbox.empty") : t("inbox.loading");
+  if (loading === "ready") return t("inbox.empty");
+  // What keeps it from loading is said above.
+  return isLive ? t("inbox.loading") : "";
 }

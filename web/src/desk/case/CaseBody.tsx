@@ -210,8 +210,10 @@ function CaseHead({ case: one, now, action, onClaim, onNext }: HeadProps): JSX.E
       <dl class="facts">
         <dt>{t("case.about")}</dt>
         <dd>
-          {wordFor("subject", one.subject.kind)}
-          {subject && `: ${subject}`} <span class="muted code">{one.subject.id}</span>
+          {subject
+            ? t("case.subject", { kind: wordFor("subject", one.subject.kind), subject })
+            : wordFor("subject", one.subject.kind)}{" "}
+          <span class="muted code">{one.subject.id}</span>
         </dd>
         <dt>{t("case.between")}</dt>
         <dd>{names(one.participants)}</dd>

@@ -59,7 +59,9 @@ export function Reports(): JSX.Element {
           ))}
         </ul>
       )}
-      {!reports.length && listed.loading === "ready" && <p class="muted">{t("report.none")}</p>}
+      {!reports.length && !pending.length && listed.loading === "ready" && (
+        <p class="muted">{t("report.none")}</p>
+      )}
       {listed.loading === "loading" && !reports.length && <p class="muted">{t("inbox.loading")}</p>}
       {listed.more && (
         <Button busy={listed.loading === "loading"} onClick={listed.more}>
