@@ -63,12 +63,12 @@ def run(
     return done.stdout
 
 
-def run_vitest(file: Path, folder: Path = LIBRARY, **more: str) -> str:
-    """Run one file of TypeScript tests, with `more` in its environment; returns the output.
+def run_vitest(*files: Path, folder: Path = LIBRARY, **more: str) -> str:
+    """Run files of TypeScript tests, with `more` in their environment; returns the output.
 
     Raises AssertionError with the output when a test fails, or when there is none.
     """
-    return run("node", MODULES / "vitest" / "vitest.mjs", "run", file, folder=folder, more=more)
+    return run("node", MODULES / "vitest" / "vitest.mjs", "run", *files, folder=folder, more=more)
 
 
 def built(folder: Path, made: Iterable[Path], sources: Iterable[Path]) -> Path:

@@ -1,7 +1,7 @@
 /** Keyboard short cuts: single keys, or one after another as in "g q". None while somebody types. */
 
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
 
 /** A short cut, and what it does in words. */
@@ -44,7 +44,8 @@ export function activeGroups(): Group[] {
 export function useShortcuts(title: string, shortcuts: readonly Shortcut[]): void {
   const latest = useRef<Group>({ title, shortcuts });
   latest.current = { title, shortcuts };
-  useEffect(() => {
+  // In the turn in which the focus moves: the next key may come at once.
+  useLayoutEffect(() => {
     active.set(latest, latest);
     return () => {
       active.delete(latest);

@@ -21,6 +21,7 @@ const TEXT = readFileSync(join(ROOT, "README.md"), "utf8");
 const GIVEN = ["Client", "client", "conversation", "until", "url", "token"];
 const SOURCES: Record<string, string> = {
   "@parley/client": "../../src/index.ts",
+  "@parley/client/http": "../../src/http.ts",
   "@parley/client/react": "../../src/react.ts",
   "@parley/client/storage/indexeddb": "../../src/storage/indexeddb.ts",
 };
