@@ -57,7 +57,10 @@ async def test_another_moderator_rules_on_an_appeal_and_lifts_a_sanction(
 
     # The search finds what is decided, and the sanction that was lifted with the decision.
     await mia.press("g", "f")
+    field = page.get_by_role("searchbox")
+    await expect(field).to_be_visible()
     await mia.press("/")
+    await expect(field).to_be_focused()
     await page.keyboard.type(talk.bob)
     await mia.press("Enter")
     await expect(page.get_by_role("status").filter(has_text="éléments trouvés")).to_be_visible()
