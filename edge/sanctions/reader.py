@@ -88,7 +88,9 @@ class SanctionsReader:
 
     async def _learn(self, user: str, deadline: float) -> str:
         """Make sure that what is known is how things are; in a word, by what it is known."""
-        if self._cache.is_current(user) and MODERATION in self._hub.live:
+        # Nobody is kept out by what may have been lifted a moment ago: the event may be on its way.
+        is_live = self._cache.is_current(user) and MODERATION in self._hub.live
+        if is_live and not self._cache.excluding(user):
             return "live"
         if await self._read(user, deadline):
             return "read"

@@ -21,7 +21,6 @@ SCENARIOS = {one.name: one for one in read_scenarios()}
         ("answer-lost", "'Stored once' is stored 2 times"),
         ("told-twice", "was told twice"),
         ("inside-a-revision", "TimeoutError|was not told"),
-        ("edge-drained", "handshakes within|before the time of RECONNECT"),
     ],
 )
 def test_mistakes_are_found(
