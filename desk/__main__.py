@@ -29,6 +29,7 @@ from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 from service_kit.process.metrics_server import serve_metrics
+from service_kit.process.settings import problems_of
 
 _logger = structlog.get_logger(__name__)
 
@@ -105,7 +106,10 @@ def main() -> int:
         settings = Settings.model_validate({})
         logs.configure(settings.log_level, "desk")
     except (ValidationError, ValueError) as error:
-        print(f"desk: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        told = str(error)
+        if isinstance(error, ValidationError):
+            told = problems_of(error, "PARLEY_DESK_")
+        print(f"desk: {told}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
     try:
         uvloop.run(serve(settings))
@@ -117,15 +121,6 @@ def main() -> int:
         _logger.exception("the desk failed")
         return 1
     return 0
-
-
-def _one_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(
-        f"PARLEY_DESK_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-        for problem in error.errors(include_input=False)
-    )
 
 
 if __name__ == "__main__":

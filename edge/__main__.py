@@ -38,6 +38,7 @@ from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
+from service_kit.process.settings import problems_of
 
 _logger = structlog.get_logger(__name__)
 
@@ -167,7 +168,10 @@ def main() -> int:
         server_level = logging.INFO if debugging else logging.WARNING
         logging.getLogger("uvicorn.error").setLevel(server_level)
     except (ValidationError, ValueError) as error:
-        print(f"edge: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        told = str(error)
+        if isinstance(error, ValidationError):
+            told = problems_of(error, "PARLEY_EDGE_")
+        print(f"edge: {told}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
     _permit_connections(settings)
     try:
@@ -180,15 +184,6 @@ def main() -> int:
         _logger.exception("the edge failed")
         return 1
     return 0
-
-
-def _one_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(
-        f"PARLEY_EDGE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-        for problem in error.errors(include_input=False)
-    )
 
 
 if __name__ == "__main__":

@@ -102,13 +102,16 @@ def load(settings: type[SettingsType]) -> SettingsType:
         from_environment: Callable[[], SettingsType] = settings
         return from_environment()
     except ValidationError as error:
-        prefix = settings.model_config.get("env_prefix", "")
-        # The values stay unsaid: one of them may be a secret.
-        problems = "; ".join(
-            f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        stop(problems)
+        stop(problems_of(error, settings.model_config.get("env_prefix", "")))
+
+
+def problems_of(error: ValidationError, prefix: str) -> str:
+    """All problems of settings on one line, each with its variable."""
+    # The values stay unsaid: one of them may be a secret.
+    return "; ".join(
+        f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    )
 
 
 def stop(problem: str) -> NoReturn:

@@ -32,7 +32,7 @@ _positions = st.dictionaries(
 
 
 def plain_of(positions: dict[str, Position]) -> bytes:
-    """What is sealed in the cursor of these positions."""
+    """The bytes that are sealed in the cursor of these positions."""
     sealed = base64.urlsafe_b64decode(encode(positions) + "==")
     return _cursors._seal.decrypt(sealed[4:], None)
 

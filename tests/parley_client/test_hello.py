@@ -106,7 +106,7 @@ async def test_a_hello_without_sense_is_nonsense(server: Server, wrong: dict[str
 async def test_nonsense_in_between_ends_the_socket_and_nothing_else(
     server: Server, frame: str | bytes
 ) -> None:
-    """What was told before stays, and the next socket goes on from there."""
+    """All that was told before stays, and the next socket goes on from there."""
     async with client(server) as ann:
         events = ann.events()
         peer = await server.greeted("first")

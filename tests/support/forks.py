@@ -22,7 +22,7 @@ _context.set_forkserver_preload([f"{name}.__main__" for name in _LOADED])
 
 
 class ForkedProcess:
-    """What `python -m <command>` would be, with as much of subprocess.Popen as tests use."""
+    """A process as of `python -m <command>`, with as much of subprocess.Popen as tests use."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.args = list(command)

@@ -10,7 +10,7 @@ from tests.support.system import System
 
 
 class Story(NamedTuple):
-    """Who looks, who else there is, and the ids of the conversations and the dispute."""
+    """The person who looks, the others, and the ids of the conversations and the dispute."""
 
     user: str
     offered: str

@@ -79,7 +79,7 @@ async def test_nobody_is_kept_out_by_what_was_just_lifted(at: Moderated) -> None
 
 
 async def test_after_the_stream_was_interrupted_it_is_asked_again(at: Moderated) -> None:
-    """What happened meanwhile came to nobody who had left."""
+    """Nobody who had left was told of what happened meanwhile."""
     session, _, _ = await log_in(at)
     log_out(at, session)
     assert at.feed.users.lingers("bob")
@@ -121,7 +121,7 @@ async def test_in_the_end_nobody_is_followed_who_has_left(edge: Edge, clock: Clo
 
 
 async def test_those_who_are_followed_for_nothing_are_bounded(edge: Edge, clock: Clock) -> None:
-    """Who left first goes first."""
+    """The first to leave is the first to go."""
     async with (
         moderated(edge, clock, follow_linger_seconds=60.0, known_standings=2) as at,
         running(at.feed.run()),

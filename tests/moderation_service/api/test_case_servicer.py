@@ -329,8 +329,8 @@ async def test_a_decision_can_be_tried_without_being_made(client: Client, refuse
 
 
 async def test_watchers_of_everything_hear_of_each_step_of_a_case(client: Client) -> None:
-    """Who claimed it until when and who gave it back, and who is not to know that there is a case;
-    the same when it is read later.
+    """Claims with their end, releases, and who is not to know that there is a case; the same when
+    it is read later.
     """
     stream = await client.watch(everything=True)
     start = stream.first.position
