@@ -60,7 +60,7 @@ def test_an_image_is_pinned_and_not_root(part: str) -> None:
 def test_a_package_has_one_version_everywhere() -> None:
     """The images hold the versions that are tested."""
     files = {path.stem: pins(path) for path in (ROOT / "requirements").glob("*.txt")}
-    assert files.keys() == {"development", "runtime", *SERVICES}
+    assert files.keys() == {"development", "runtime", "tracing", *SERVICES}
     for name, pinned in files.items():
         assert pinned.items() <= files["development"].items(), name
     for part in SERVICES:
