@@ -105,7 +105,7 @@ def _wire(
     if settings.moderation_target is not None:
         moderation = ModerationBackend(settings.moderation_target, settings, present, metrics)
     sanctions = SanctionsCache(hub, settings, metrics)
-    enforcement = Enforcement(hub, sanctions, messaging)
+    enforcement = Enforcement(hub, sanctions, messaging, negotiation)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
     deliverers = {
         MESSAGING: Deliverer(hub, MESSAGING, metrics),

@@ -24,6 +24,7 @@ NO_OPERATION = {
     "UpdateWatch": "it changes who is followed, which is in memory alone",
     "BatchCreateMessages": "the operation of CreateMessage takes a list",
     "StreamCreateMessages": "the same, for the batches of a stream",
+    "StreamCommands": "the commands of five other RPCs, for the batches of a stream",
 }
 
 

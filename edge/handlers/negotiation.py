@@ -1,12 +1,14 @@
 """Handlers of the packets about a deal; each becomes an RPC, whose answer has the deal."""
 
-import asyncio
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
 from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
+from edge.backends.negotiation import Command, NegotiationBackend
 from edge.handlers import conversation_lookup
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
@@ -16,42 +18,51 @@ from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import InvalidPayloadError, Op
 from parley_protocol.payloads import negotiation as payloads
 
+# A handler that has to wait.
+Waiting = Coroutine[Any, Any, None]
+
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 
 
-async def service_created(session: Session, re: Request, payload: payloads.ServiceCreated) -> None:
+def service_created(
+    session: Session, re: Request, payload: payloads.ServiceCreated
+) -> Waiting | None:
     """Propose a service at a price."""
     if payload.offer_ttl_s is not UNSET and payload.offer_ttl_s <= 0:
         # The contract's zero leaves it to the service.
         raise InvalidPayloadError("offer_ttl_s", "is not positive")
     request = request_of(pb.CreateServiceRequest, payload, session.user)
-    await _answer(session, re, Op.SERVICE_CREATED, request)
+    return _answer(session, re, request)
 
 
-async def price_edited(session: Session, re: Request, payload: payloads.PriceEdited) -> None:
+def price_edited(session: Session, re: Request, payload: payloads.PriceEdited) -> Waiting | None:
     """Counter or revise; after the agreement propose another price."""
     request = request_of(pb.EditPriceRequest, payload, session.user)
-    await _answer(session, re, Op.PRICE_EDITED, request, request.service_id)
+    return _answer(session, re, request, request.service_id)
 
 
-async def negotiation_end(session: Session, re: Request, payload: payloads.NegotiationEnd) -> None:
+def negotiation_end(
+    session: Session, re: Request, payload: payloads.NegotiationEnd
+) -> Waiting | None:
     """Accept, decline or withdraw the live offer."""
     request = request_of(pb.EndNegotiationRequest, payload, session.user)
-    await _answer(session, re, Op.NEGOTIATION_END, request, request.service_id)
+    return _answer(session, re, request, request.service_id)
 
 
-async def service_terminated(
+def service_terminated(
     session: Session, re: Request, payload: payloads.ServiceTerminated
-) -> None:
+) -> Waiting | None:
     """Deliver, complete, reopen or cancel."""
     request = request_of(pb.TerminateServiceRequest, payload, session.user)
-    await _answer(session, re, Op.SERVICE_TERMINATED, request, request.service_id)
+    return _answer(session, re, request, request.service_id)
 
 
-async def note_submitted(session: Session, re: Request, payload: payloads.NoteSubmitted) -> None:
+def note_submitted(
+    session: Session, re: Request, payload: payloads.NoteSubmitted
+) -> Waiting | None:
     """Rate the other party."""
     request = request_of(pb.SubmitNoteRequest, payload, session.user)
-    await _answer(session, re, Op.NOTE_SUBMITTED, request, request.service_id)
+    return _answer(session, re, request, request.service_id)
 
 
 async def ask_services(session: Session, re: Request, payload: payloads.AskServices) -> None:
@@ -102,24 +113,41 @@ async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
     return answer
 
 
-async def _answer(
-    session: Session, re: Request, op: Op, request: Message, service: str = ""
-) -> None:
-    """Call the RPC of a packet, about a `service` if its conversation is not locked."""
-    edge, loop = session.edge, asyncio.get_running_loop()
-    deadline = loop.time() + edge.settings.call_timeout_seconds
-    negotiation = edge.negotiation
+def _answer(session: Session, re: Request, request: Command, service: str = "") -> Waiting | None:
+    """Send a command with the next batch; answered after the commit by UPDATE CONVERSATION DATAS.
+
+    For who is kept from writing somewhere, the conversation of the `service` is looked up before.
+    """
+    negotiation = session.edge.negotiation
     if negotiation is None:
         session.fail(re, NOT_DEPLOYED)
-        return
+        return None
+    if session.edge.sanctions.locked(session.user):
+        return _answer_unlocked(session, negotiation, re, request, service)
+    _carry_out(session, negotiation, re, request)
+    return None
+
+
+async def _answer_unlocked(
+    session: Session, negotiation: NegotiationBackend, re: Request, request: Command, service: str
+) -> None:
     find = conversation_lookup.of_service(session, service)
-    if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
+    seconds = session.edge.settings.call_timeout_seconds
+    if error := await conversation_lookup.refused(session, re, find, seconds):
         session.fail(re, error)
-        return
-    answer = await negotiation.call(op.rpc, request, deadline - loop.time())
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-        return
-    deal = service_payload(answer.service)
-    update = payloads.UpdateConversationDatas(deal.conversation, answer.cause, deal)
-    session.answer(re, update)
+    else:
+        _carry_out(session, negotiation, re, request)
+
+
+def _carry_out(
+    session: Session, negotiation: NegotiationBackend, re: Request, request: Command
+) -> None:
+    def done(answer: pb.CommandAnswer | Error) -> None:
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+        else:
+            deal = service_payload(answer.service)
+            update = payloads.UpdateConversationDatas(deal.conversation, answer.cause, deal)
+            session.answer(re, update)
+
+    negotiation.carry_out(request, partial(session.forbidden, re), done)

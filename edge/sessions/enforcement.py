@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
+from edge.backends.negotiation import NegotiationBackend
 from edge.cursors import MODERATION, Position
 from edge.metrics import Metrics
 from edge.push.deliver import Deliverer
@@ -25,10 +26,17 @@ class Enforcement:
     suspended is closed in the same turn, whatever had left, and so is who has a revoked token.
     """
 
-    def __init__(self, hub: Hub, sanctions: SanctionsCache, messaging: MessagingBackend) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        sanctions: SanctionsCache,
+        messaging: MessagingBackend,
+        negotiation: NegotiationBackend | None,
+    ) -> None:
         self._hub = hub
         self._sanctions = sanctions
         self._messaging = messaging
+        self._negotiation = negotiation
         self._waiting: set[asyncio.Task[None]] = set()
 
     def enforce(self, user: str, notifications: Sequence[Sanction]) -> None:
@@ -42,6 +50,8 @@ class Enforcement:
                 self._sanctions.check(user, Activity.WRITE, conversation) if actor == user else None
             )
         )
+        if self._negotiation is not None:
+            self._negotiation.refuse_waiting()
         # Who is only being greeted has sent nothing yet, and is told then.
         sessions = [one for one in self._hub.of(user) if one.reachable]
         for session in sessions:

@@ -14,6 +14,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Connection
 
 from messaging_service.api import requests, translation
+from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.events import Event
 from messaging_service.domain.watermarks import Mark
 from messaging_service.operations import conversations
@@ -202,6 +203,28 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             conversation=translation.conversation(view, request.actor),
             blocked=view.conversation.blocked,
             blockers=view.conversation.blockers,
+        )
+
+    async def BatchGetParties(
+        self, request: pb.BatchGetPartiesRequest, context: Context
+    ) -> pb.BatchGetPartiesResponse:
+        check_batch("wanted", request.wanted, self._settings.max_batch)
+        found = await self._readers.run_each(
+            conversations.batch_get_parties,
+            [(one.actor, one.conversation_id) for one in request.wanted],
+        )
+        response = pb.BatchGetPartiesResponse
+        return response(
+            results=[
+                response.Result(
+                    parties=response.Parties(
+                        participants=(one.first.user, one.second.user), blockers=one.blockers
+                    )
+                )
+                if isinstance(one, Conversation)
+                else response.Result(status=self._failures.status(one))
+                for one in found
+            ]
         )
 
     async def GetMessages(

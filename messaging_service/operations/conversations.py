@@ -134,13 +134,28 @@ def get_conversation(
     return _views(connection, (found,), actor, presence=presence, strangers=strangers)[0]
 
 
+def batch_get_parties(
+    connection: Connection, wanted: Sequence[tuple[str, str]]
+) -> list[Conversation | Refusal]:
+    """Find conversations by (actor, id), each for a participant."""
+    ids = {conversation_id for _, conversation_id in wanted if is_identifier(conversation_id)}
+    found = find_conversations(connection, ids)
+    return [
+        check_user("actor", actor) or _visible(found.get(conversation_id), actor)
+        for actor, conversation_id in wanted
+    ]
+
+
 def find_visible(
     connection: Connection, actor: str, conversation_id: str
 ) -> Conversation | Refusal:
     """Find a conversation for a participant, or for an internal service without an actor."""
     if not is_identifier(conversation_id):
         return conversation_not_found()
-    found = find_conversations(connection, (conversation_id,)).get(conversation_id)
+    return _visible(find_conversations(connection, (conversation_id,)).get(conversation_id), actor)
+
+
+def _visible(found: Conversation | None, actor: str) -> Conversation | Refusal:
     if found is None or (actor and not found.is_shown_to(actor)):
         return conversation_not_found()
     return found

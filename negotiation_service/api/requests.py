@@ -1,5 +1,8 @@
 """Requests of the contract into commands. A value without any meaning is refused here."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain import commands
@@ -67,6 +70,23 @@ def submit_note(request: pb.SubmitNoteRequest) -> commands.SubmitNote:
         request.comment,
         idempotency_key=request.idempotency_key,
     )
+
+
+_PARTY_COMMANDS: Mapping[str, Callable[[Any], commands.PartyCommand]] = {
+    "create_service": create_service,
+    "edit_price": edit_price,
+    "end_negotiation": end_negotiation,
+    "terminate_service": terminate_service,
+    "submit_note": submit_note,
+}
+
+
+def party_command(given: pb.Command) -> commands.PartyCommand:
+    """Read a command of any kind."""
+    kind = given.WhichOneof("command")
+    if kind is None:
+        raise Refused(invalid("command", "is missing, or of a kind that is not known here"))
+    return _PARTY_COMMANDS[kind](getattr(given, kind))
 
 
 def place_hold(request: pb.PlaceHoldRequest) -> commands.PlaceHold:

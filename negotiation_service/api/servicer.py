@@ -4,29 +4,27 @@
 # ruff: noqa: N802, ARG002
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 import grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
-from uuid_utils import uuid7
 
 from negotiation_service.api import requests, translation
+from negotiation_service.api.facts import FactFinder
 from negotiation_service.clients.messaging import Messaging
-from negotiation_service.domain import commands
 from negotiation_service.domain.arguments import check_arguments
 from negotiation_service.domain.commands import Command, PartyCommand
-from negotiation_service.domain.facts import NO_FACTS, Facts
+from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.history import Notification
 from negotiation_service.domain.limits import Limits
 from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings
-from service_kit.follow.sanctions import LOCKED
 from service_kit.resources import Resources
 from service_kit.rpc.failures import Refused
-from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
+from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
@@ -59,7 +57,8 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         self._limits = limits
         self._operation = operation
         self._timers = timers
-        self._messaging = messaging
+        self._failures = resources.failures
+        self._facts = FactFinder(resources.readers, messaging)
 
     async def CreateService(
         self, request: pb.CreateServiceRequest, context: Context
@@ -90,6 +89,21 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
     ) -> pb.SubmitNoteResponse:
         answer = await self._carry_out_step(requests.submit_note(request), context)
         return pb.SubmitNoteResponse(**translation.answer(answer))
+
+    async def StreamCommands(
+        self, request_iterator: AsyncIterator[pb.StreamCommandsRequest], context: Context
+    ) -> AsyncIterator[pb.StreamCommandsResponse]:
+        async for request in request_iterator:
+            try:
+                check_batch("commands", request.commands, self._settings.max_batch)
+                outcomes = await self._carry_out_steps([_read(one) for one in request.commands])
+            except Exception as error:
+                status = self._failures.translate(error)
+                if status is None:
+                    raise
+                yield pb.StreamCommandsResponse(status=status)
+            else:
+                yield pb.StreamCommandsResponse(results=map(self._result, outcomes))
 
     async def PlaceHold(
         self, request: pb.PlaceHoldRequest, context: Context
@@ -194,6 +208,12 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
     def _encode_changes(self, events: list[Notification], user: str) -> list[pb.Event]:
         return translation.changes(events, user)
 
+    def _result(self, outcome: Answer | Refusal | Exception) -> pb.StreamCommandsResponse.Result:
+        if isinstance(outcome, Answer):
+            answer = pb.CommandAnswer(**translation.answer(outcome))
+            return pb.StreamCommandsResponse.Result(answer=answer)
+        return pb.StreamCommandsResponse.Result(status=self._failures.status(outcome))
+
     def _sound(self, command: CommandType) -> CommandType:
         """Check the arguments of a command, here and nowhere else; end the call with a refusal."""
         if refusal := check_arguments(command, self._limits):
@@ -201,50 +221,57 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         return command
 
     async def _carry_out_step(self, command: PartyCommand, context: Context) -> Answer:
-        """Carry out what a party asks for, with the facts that messaging knows."""
-        self._sound(command)
-        return await self._carry_out(command, await self._facts_of(command, context))
+        """Carry out what a party asks for."""
+        (outcome,) = await self._carry_out_steps((command,), context.time_remaining())
+        return accepted(outcome)
 
-    async def _facts_of(self, command: PartyCommand, context: Context) -> Facts:
-        """Ask messaging about a proposal, and about words: who is blocked is not heard.
-
-        Nothing is asked for a repeated command, which is answered as it was.
+    async def _carry_out_steps(
+        self, commands: Sequence[PartyCommand | Refusal], seconds_left: float | None = None
+    ) -> list[Answer | Refusal | Exception]:
+        """Carry out what parties ask for, in order, with the facts that messaging knows; one
+        outcome for each. What was refused before stays so.
         """
-        if not command.words:
-            return NO_FACTS
-        key = command.key
-        if key is not None and await self._readers.run(queries.is_key_used, *key):
-            return NO_FACTS
-        if isinstance(command, commands.CreateService):
-            found = await self._messaging.get_conversation(
-                command.actor, command.conversation, context.time_remaining()
-            )
-            # In the words of a lock, to both alike, so that nobody learns who blocks whom.
-            forbidden = LOCKED if found.blockers else ""
-            return Facts(forbidden, str(uuid7()), found.participants)
-        conversation = await self._readers.run(
-            queries.find_conversation, command.actor, command.service
-        )
-        if not conversation:
-            return NO_FACTS
-        found = await self._messaging.get_conversation(
-            command.actor, conversation, context.time_remaining()
-        )
-        return Facts(
-            blocks=command.actor in found.blockers,
-            blocked=bool(found.blockers - {command.actor}),
-        )
+        outcomes: dict[int, Answer | Refusal | Exception] = {}
+        sound: dict[int, PartyCommand] = {}
+        for number, command in enumerate(commands):
+            if isinstance(command, Refusal):
+                outcomes[number] = command
+            elif refusal := check_arguments(command, self._limits):
+                outcomes[number] = refusal
+            else:
+                sound[number] = command
+        tasks: dict[int, Task] = {}
+        found = await self._facts.find([*sound.values()], seconds_left)
+        for (number, command), facts in zip(sound.items(), found, strict=True):
+            if isinstance(facts, Facts):
+                tasks[number] = Task(command, facts)
+            else:
+                outcomes[number] = facts
+        outcomes.update(zip(tasks, await self._write([*tasks.values()]), strict=True))
+        return [outcomes[number] for number in range(len(commands))]
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._reached, name, asked)
 
-    async def _carry_out(self, command: Command, facts: Facts = NO_FACTS) -> Answer:
-        return await write_one(
-            self._writer,
-            self._operation,
-            Task(command, facts),
-            lambda answer: self._timers.expect(answer.next_due),
-        )
+    async def _write(self, tasks: Sequence[Task]) -> list[Answer | Refusal | Exception]:
+        return await self._writer.submit(self._operation, tasks, self._expect)
+
+    def _expect(self, outcomes: Sequence[Answer | Refusal | Exception]) -> None:
+        """Learn when timers are due, also if whoever called has gone meanwhile."""
+        for one in outcomes:
+            if isinstance(one, Answer):
+                self._timers.expect(one.next_due)
+
+    async def _carry_out(self, command: Command) -> Answer:
+        (outcome,) = await self._write((Task(command),))
+        return accepted(outcome)
+
+
+def _read(given: pb.Command) -> PartyCommand | Refusal:
+    try:
+        return requests.party_command(given)
+    except Refused as error:
+        return error.refusal
 
 
 def _now() -> int:

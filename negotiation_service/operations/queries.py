@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from negotiation_service.domain import history
+from negotiation_service.domain.commands import CreateService, PartyCommand
 from negotiation_service.domain.entities import FINAL, Deal
 from negotiation_service.domain.events import Event, evolve
 from negotiation_service.domain.history import Entry, Notification, ServiceChanged
@@ -73,15 +74,26 @@ def get_service(
     return shown
 
 
-def find_conversation(connection: Connection, actor: str, service: str) -> str:
-    """Give the conversation of a party's service; empty for what is none of the actor's."""
-    deal = storage.find_deals(connection, (service,)).get(service)
-    return deal.conversation if deal and actor in deal.parties else ""
+def find_conversations_to_ask(
+    connection: Connection, commands: Sequence[PartyCommand]
+) -> list[str]:
+    """Find the conversations of commands about which messaging has to be asked.
 
+    Empty for a repeated command, which is answered as it was, and for what is none of the actor's.
+    """
+    used = storage.find_keys(connection, [key for one in commands if (key := one.key)])
+    services = {one.service for one in commands if not isinstance(one, CreateService)}
+    deals = storage.find_deals(connection, services)
 
-def is_key_used(connection: Connection, actor: str, key: str) -> bool:
-    """Tell whether a command with this key has taken effect."""
-    return bool(storage.find_keys(connection, ((actor, key),)))
+    def conversation_of(command: PartyCommand) -> str:
+        if command.key in used:
+            return ""
+        if isinstance(command, CreateService):
+            return command.conversation
+        deal = deals.get(command.service)
+        return deal.conversation if deal and command.actor in deal.parties else ""
+
+    return [conversation_of(one) for one in commands]
 
 
 def batch_get_services(

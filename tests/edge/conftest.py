@@ -85,7 +85,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
     feeds = {MESSAGING: feed}
     sanctions = SanctionsCache(hub, settings, metrics)
-    enforcement = Enforcement(hub, sanctions, backend)
+    enforcement = Enforcement(hub, sanctions, backend, None)
     reader = SanctionsReader(None, sanctions, hub, settings, metrics, enforcement.enforce)
     yield Edge(
         settings,

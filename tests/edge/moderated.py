@@ -182,7 +182,7 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     changed = edge.settings.model_copy(update={"moderation_timeout_seconds": 5.0, **settings})
     backend = ModerationBackend(f"127.0.0.1:{port}", changed, tuple, edge.metrics)
     sanctions = SanctionsCache(edge.hub, changed, edge.metrics, clock)
-    enforcement = Enforcement(edge.hub, sanctions, edge.messaging)
+    enforcement = Enforcement(edge.hub, sanctions, edge.messaging, edge.negotiation)
     reader = SanctionsReader(
         backend, sanctions, edge.hub, changed, edge.metrics, enforcement.enforce
     )

@@ -41,6 +41,33 @@ async def test_stream_create_messages_answers_each_and_outlives_a_refused_one(cl
     assert await stream.code() is grpc.StatusCode.OK
 
 
+async def test_batch_get_parties_answers_each_for_its_actor(client: Any) -> None:
+    """Who takes part, and who blocks the other; what an actor is not shown is not found."""
+    stored = (await client.call("CreateMessage", actor="a", to="b", text="x")).stored
+    await client.call("SetBlock", actor="b", user="a", blocked=True)
+    wanted = [
+        ("a", stored.conversation_id),
+        ("eve", stored.conversation_id),
+        ("a", HOSTILE),
+        ("", "c"),
+    ]
+    answer = await client.call(
+        "BatchGetParties",
+        wanted=[
+            pb.BatchGetPartiesRequest.Wanted(actor=actor, conversation_id=conversation)
+            for actor, conversation in wanted
+        ],
+    )
+    found, *missing = answer.results
+    assert (list(found.parties.participants), list(found.parties.blockers)) == (["a", "b"], ["b"])
+    assert [one.status.code for one in missing] == [
+        NOT_FOUND.value[0], NOT_FOUND.value[0], INVALID.value[0],
+    ]  # fmt: skip
+    too_many = pb.BatchGetPartiesRequest(wanted=[pb.BatchGetPartiesRequest.Wanted()] * 1_001)
+    with pytest.raises(grpc.aio.AioRpcError, match="at most 1000"):
+        await client.call("BatchGetParties", too_many)
+
+
 HOSTILE = "x' OR '1'='1"
 
 LARGE = 2**63 - 1

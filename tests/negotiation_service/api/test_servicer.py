@@ -8,12 +8,58 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
-from tests.support.serving import METADATA, locked
+from tests.support.serving import METADATA, locked, unpack
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_stream_commands_answers_each_in_order_and_outlives_a_refused_list(
+    client: Any,
+) -> None:
+    """Each command is decided after those before it, in the same list as well, and refused by
+    itself; a refusal has the deal as it stands. What is refused as a whole ends nothing.
+    """
+    shown = await client.create()
+    price = pb.Money(amount_minor=9_000, currency="EUR")
+    edit = pb.EditPriceRequest(actor="bob", service_id=shown.id, price=price, base_offer=1)
+    accept = pb.EndNegotiationRequest(
+        actor="ann",
+        service_id=shown.id,
+        outcome=pb.NEGOTIATION_OUTCOME_AGREED,
+        offer=2,
+        price=price,
+    )
+    given = [
+        pb.Command(edit_price=edit),
+        pb.Command(edit_price=edit),
+        pb.Command(),
+        pb.Command(edit_price=pb.EditPriceRequest(actor="bob", service_id=shown.id)),
+        pb.Command(end_negotiation=accept),
+    ]
+    stream = client.stub.StreamCommands(metadata=METADATA)
+    await stream.write(pb.StreamCommandsRequest(commands=given))
+    results = (await stream.read()).results
+    assert [one.WhichOneof("result") for one in results] == [
+        "answer", "status", "status", "status", "answer",
+    ]  # fmt: skip
+    assert [results[number].answer.cause for number in (0, 4)] == ["countered", "agreed"]
+    stale = unpack(results[1].status)
+    assert (stale["ErrorInfo"].reason, stale["Service"].offer.number) == ("STALE_OFFER", 2)
+    assert [results[number].status.code for number in (2, 3)] == [INVALID.value[0]] * 2
+    await stream.write(pb.StreamCommandsRequest(commands=[pb.Command()] * 1_001))
+    assert (await stream.read()).status.code == INVALID.value[0]
+    deliver = pb.TerminateServiceRequest(
+        actor="ann", service_id=shown.id, outcome=pb.TERMINATION_OUTCOME_DELIVERED
+    )
+    await stream.write(pb.StreamCommandsRequest(commands=[pb.Command(terminate_service=deliver)]))
+    (delivered,) = (await stream.read()).results
+    assert delivered.answer.service.state == pb.STATE_DELIVERED
+    await stream.done_writing()
+    assert await stream.read() is grpc.aio.EOF
+    assert await stream.code() is grpc.StatusCode.OK
 
 
 async def test_a_service_goes_from_its_offer_to_the_notes(client: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import status_pb2
 from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
@@ -27,22 +28,29 @@ class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
     def __init__(self) -> None:
         self.participants: list[str] = ["ann", "bob"]
         self.blocked = False
+        # Of the whole call, and of each conversation.
         self.code: grpc.StatusCode | None = None
+        self.status: grpc.StatusCode | None = None
         self.hangs = False
         self.asked: list[tuple[Any, dict[str, str], float]] = []
         self.target = ""
 
-    async def GetConversation(self, request: Any, context: Any) -> Any:  # noqa: N802, the contract's
+    async def BatchGetParties(self, request: Any, context: Any) -> Any:  # noqa: N802, the contract's
         metadata = dict(context.invocation_metadata())
         self.asked.append((request, metadata, context.time_remaining()))
         if self.hangs:
             await asyncio.Event().wait()
         if self.code is not None:
             await context.abort(self.code, "as the test says")
-        return messaging_pb2.GetConversationResponse(
-            conversation=messaging_pb2.Conversation(id="c", participants=self.participants),
-            blockers=["bob"] if self.blocked else [],
+        response = messaging_pb2.BatchGetPartiesResponse
+        result = response.Result(
+            parties=response.Parties(
+                participants=self.participants, blockers=["bob"] if self.blocked else []
+            )
         )
+        if self.status is not None:
+            result = response.Result(status=status_pb2.Status(code=self.status.value[0]))
+        return response(results=[result] * len(request.wanted))
 
 
 @pytest.fixture
@@ -75,7 +83,7 @@ async def test_it_is_asked_as_the_actor_with_the_credential_and_a_deadline(
     """One question for each proposal, on behalf of who proposes."""
     await client.create(conversation="c")
     ((request, metadata, remaining),) = scripted.asked
-    assert (request.actor, request.conversation_id) == ("ann", "c")
+    assert [(one.actor, one.conversation_id) for one in request.wanted] == [("ann", "c")]
     assert metadata["authorization"] == f"Bearer {secret_of(Caller.NEGOTIATION)}"
     assert 0 < remaining < 6
 
@@ -158,8 +166,40 @@ async def test_what_is_not_found_there_is_not_found_here(
     client: Any, refused: Any, scripted: ScriptedMessaging
 ) -> None:
     """In the same words, whether it does not exist or is none of the actor's."""
-    scripted.code = NOT_FOUND
+    scripted.status = NOT_FOUND
     await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
+
+
+async def test_what_it_can_not_tell_of_a_conversation_is_unavailable(
+    client: Any, refused: Any, scripted: ScriptedMessaging
+) -> None:
+    scripted.status = grpc.StatusCode.INTERNAL
+    await refused(client.create(conversation="c"), UNAVAILABLE, "MESSAGING_UNAVAILABLE")
+
+
+async def test_a_list_of_commands_asks_once(client: Any, scripted: ScriptedMessaging) -> None:
+    """About all of its conversations, and not again for a resend."""
+    creations = [
+        pb.Command(
+            create_service=client.creation(
+                actor=actor, conversation_id=conversation, idempotency_key="k"
+            )
+        )
+        for actor, conversation in (("ann", "c"), ("bob", "d"))
+    ]
+    stream = client.stub.StreamCommands(metadata=METADATA)
+    for duplicate in (False, True):
+        await stream.write(pb.StreamCommandsRequest(commands=creations))
+        answers = [one.answer for one in (await stream.read()).results]
+        assert [one.duplicate for one in answers] == [duplicate] * 2
+    assert [one.service.conversation_id for one in answers] == ["c", "d"]
+    ((request, _, remaining),) = scripted.asked
+    assert [(one.actor, one.conversation_id) for one in request.wanted] == [
+        ("ann", "c"),
+        ("bob", "d"),
+    ]
+    assert 0 < remaining < 6
+    stream.cancel()
 
 
 @pytest.mark.parametrize("actor", ["ann", "bob"])

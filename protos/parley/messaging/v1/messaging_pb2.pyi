@@ -884,6 +884,117 @@ class GetConversationResponse(_message.Message):
 Global___GetConversationResponse: _TypeAlias = GetConversationResponse  # noqa: Y015
 
 @_typing.final
+class BatchGetPartiesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Wanted(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ACTOR_FIELD_NUMBER: _builtins.int
+        CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+        actor: _builtins.str
+        """Who takes part in it and is shown it."""
+        conversation_id: _builtins.str
+        def __init__(
+            self,
+            *,
+            actor: _builtins.str = ...,
+            conversation_id: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    WANTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wanted(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchGetPartiesRequest.Wanted]: ...
+    def __init__(
+        self,
+        *,
+        wanted: _abc.Iterable[Global___BatchGetPartiesRequest.Wanted] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetPartiesRequest: _TypeAlias = BatchGetPartiesRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetPartiesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Parties(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PARTICIPANTS_FIELD_NUMBER: _builtins.int
+        BLOCKERS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+        @_builtins.property
+        def blockers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Those who block the other."""
+
+        def __init__(
+            self,
+            *,
+            participants: _abc.Iterable[_builtins.str] | None = ...,
+            blockers: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["blockers", b"blockers", "participants", b"participants"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Result(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PARTIES_FIELD_NUMBER: _builtins.int
+        STATUS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def parties(self) -> Global___BatchGetPartiesResponse.Parties: ...
+        @_builtins.property
+        def status(self) -> _status_pb2.Status: ...
+        def __init__(
+            self,
+            *,
+            parties: Global___BatchGetPartiesResponse.Parties | None = ...,
+            status: _status_pb2.Status | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["parties", b"parties", "result", b"result", "status", b"status"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["parties", b"parties", "result", b"result", "status", b"status"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["parties", "status"]  # noqa: Y015
+        _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchGetPartiesResponse.Result]:
+        """One for each that was wanted."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchGetPartiesResponse.Result] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetPartiesResponse: _TypeAlias = BatchGetPartiesResponse  # noqa: Y015
+
+@_typing.final
 class GetMessagesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -87,6 +87,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationResponse.FromString,
                 _registered_method=True)
+        self.BatchGetParties = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/BatchGetParties',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesResponse.FromString,
+                _registered_method=True)
         self.GetMessages = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/GetMessages',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesRequest.SerializeToString,
@@ -219,6 +224,13 @@ class MessagingServiceServicer:
 
     def GetConversation(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetParties(self, request, context):
+        """Who takes part in conversations, and who there blocks the other: for services.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -361,6 +373,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.GetConversation,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationResponse.SerializeToString,
+            ),
+            'BatchGetParties': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetParties,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesResponse.SerializeToString,
             ),
             'GetMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMessages,
@@ -674,6 +691,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/GetConversation',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.GetConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetParties(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/BatchGetParties',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchGetPartiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

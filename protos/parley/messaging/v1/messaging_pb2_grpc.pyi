@@ -60,6 +60,8 @@ class MessagingServiceStub:
     ListMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]
     """One page of a conversation's history, in ascending order of seq."""
     GetConversation: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.GetConversationResponse]
+    BatchGetParties: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.BatchGetPartiesRequest, _messaging_pb2.BatchGetPartiesResponse]
+    """Who takes part in conversations, and who there blocks the other: for services."""
     GetMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
     ListEvidence: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]
@@ -129,6 +131,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     ListMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]  # type: ignore[assignment]
     """One page of a conversation's history, in ascending order of seq."""
     GetConversation: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.GetConversationResponse]  # type: ignore[assignment]
+    BatchGetParties: _aio.UnaryUnaryMultiCallable[_messaging_pb2.BatchGetPartiesRequest, _messaging_pb2.BatchGetPartiesResponse]  # type: ignore[assignment]
+    """Who takes part in conversations, and who there blocks the other: for services."""
     GetMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]  # type: ignore[assignment]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
     ListEvidence: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]  # type: ignore[assignment]
@@ -249,6 +253,14 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.GetConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.GetConversationResponse, _abc.Awaitable[_messaging_pb2.GetConversationResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def BatchGetParties(
+        self,
+        request: _messaging_pb2.BatchGetPartiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.BatchGetPartiesResponse, _abc.Awaitable[_messaging_pb2.BatchGetPartiesResponse]]:
+        """Who takes part in conversations, and who there blocks the other: for services."""
 
     @_abc_1.abstractmethod
     def GetMessages(

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -941,6 +942,146 @@ class SubmitNoteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubmitNoteResponse: _TypeAlias = SubmitNoteResponse  # noqa: Y015
+
+@_typing.final
+class Command(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_SERVICE_FIELD_NUMBER: _builtins.int
+    EDIT_PRICE_FIELD_NUMBER: _builtins.int
+    END_NEGOTIATION_FIELD_NUMBER: _builtins.int
+    TERMINATE_SERVICE_FIELD_NUMBER: _builtins.int
+    SUBMIT_NOTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create_service(self) -> Global___CreateServiceRequest: ...
+    @_builtins.property
+    def edit_price(self) -> Global___EditPriceRequest: ...
+    @_builtins.property
+    def end_negotiation(self) -> Global___EndNegotiationRequest: ...
+    @_builtins.property
+    def terminate_service(self) -> Global___TerminateServiceRequest: ...
+    @_builtins.property
+    def submit_note(self) -> Global___SubmitNoteRequest: ...
+    def __init__(
+        self,
+        *,
+        create_service: Global___CreateServiceRequest | None = ...,
+        edit_price: Global___EditPriceRequest | None = ...,
+        end_negotiation: Global___EndNegotiationRequest | None = ...,
+        terminate_service: Global___TerminateServiceRequest | None = ...,
+        submit_note: Global___SubmitNoteRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_service", b"create_service", "edit_price", b"edit_price", "end_negotiation", b"end_negotiation", "submit_note", b"submit_note", "terminate_service", b"terminate_service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_service", b"create_service", "edit_price", b"edit_price", "end_negotiation", b"end_negotiation", "submit_note", b"submit_note", "terminate_service", b"terminate_service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_service", "edit_price", "end_negotiation", "terminate_service", "submit_note"]  # noqa: Y015
+    _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
+
+Global___Command: _TypeAlias = Command  # noqa: Y015
+
+@_typing.final
+class CommandAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    """True when the key had done it before; the service is shown as it was answered then."""
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
+    @_builtins.property
+    def service(self) -> Global___Service: ...
+    def __init__(
+        self,
+        *,
+        service: Global___Service | None = ...,
+        duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommandAnswer: _TypeAlias = CommandAnswer  # noqa: Y015
+
+@_typing.final
+class StreamCommandsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMANDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Command]:
+        """They take effect in this order."""
+
+    def __init__(
+        self,
+        *,
+        commands: _abc.Iterable[Global___Command] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCommandsRequest: _TypeAlias = StreamCommandsRequest  # noqa: Y015
+
+@_typing.final
+class StreamCommandsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Result(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ANSWER_FIELD_NUMBER: _builtins.int
+        STATUS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def answer(self) -> Global___CommandAnswer: ...
+        @_builtins.property
+        def status(self) -> _status_pb2.Status: ...
+        def __init__(
+            self,
+            *,
+            answer: Global___CommandAnswer | None = ...,
+            status: _status_pb2.Status | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "result", b"result", "status", b"status"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "result", b"result", "status", b"status"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["answer", "status"]  # noqa: Y015
+        _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamCommandsResponse.Result]:
+        """One for each command."""
+
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Of a request that was refused as a whole; the stream goes on."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___StreamCommandsResponse.Result] | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCommandsResponse: _TypeAlias = StreamCommandsResponse  # noqa: Y015
 
 @_typing.final
 class PlaceHoldRequest(_message.Message):

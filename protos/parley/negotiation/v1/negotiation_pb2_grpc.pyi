@@ -53,6 +53,11 @@ class NegotiationServiceStub:
     """Delivers, completes, reopens; cancels, which one asks and the other confirms."""
     SubmitNote: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.SubmitNoteRequest, _negotiation_pb2.SubmitNoteResponse]
     """Rates the other party. Nobody but its author sees a note until both are revealed."""
+    StreamCommands: _grpc.StreamStreamMultiCallable[_negotiation_pb2.StreamCommandsRequest, _negotiation_pb2.StreamCommandsResponse]
+    """The five above, in lists on a stream that stays open, which costs a fraction of a call for each.
+    Each request is answered before the next; whoever sends commands with words, about which messaging is asked,
+    lets the others not wait behind them by a stream of their own.
+    """
     PlaceHold: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.PlaceHoldRequest, _negotiation_pb2.PlaceHoldResponse]
     """Moderation freezes a service for a dispute. Repeating it changes nothing."""
     ResolveHold: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ResolveHoldRequest, _negotiation_pb2.ResolveHoldResponse]
@@ -100,6 +105,11 @@ class NegotiationServiceAsyncStub(NegotiationServiceStub):
     """Delivers, completes, reopens; cancels, which one asks and the other confirms."""
     SubmitNote: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.SubmitNoteRequest, _negotiation_pb2.SubmitNoteResponse]  # type: ignore[assignment]
     """Rates the other party. Nobody but its author sees a note until both are revealed."""
+    StreamCommands: _aio.StreamStreamMultiCallable[_negotiation_pb2.StreamCommandsRequest, _negotiation_pb2.StreamCommandsResponse]  # type: ignore[assignment]
+    """The five above, in lists on a stream that stays open, which costs a fraction of a call for each.
+    Each request is answered before the next; whoever sends commands with words, about which messaging is asked,
+    lets the others not wait behind them by a stream of their own.
+    """
     PlaceHold: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.PlaceHoldRequest, _negotiation_pb2.PlaceHoldResponse]  # type: ignore[assignment]
     """Moderation freezes a service for a dispute. Repeating it changes nothing."""
     ResolveHold: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ResolveHoldRequest, _negotiation_pb2.ResolveHoldResponse]  # type: ignore[assignment]
@@ -174,6 +184,17 @@ class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_negotiation_pb2.SubmitNoteResponse, _abc.Awaitable[_negotiation_pb2.SubmitNoteResponse]]:
         """Rates the other party. Nobody but its author sees a note until both are revealed."""
+
+    @_abc_1.abstractmethod
+    def StreamCommands(
+        self,
+        request_iterator: _MaybeAsyncIterator[_negotiation_pb2.StreamCommandsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_negotiation_pb2.StreamCommandsResponse], _abc.AsyncIterator[_negotiation_pb2.StreamCommandsResponse]]:
+        """The five above, in lists on a stream that stays open, which costs a fraction of a call for each.
+        Each request is answered before the next; whoever sends commands with words, about which messaging is asked,
+        lets the others not wait behind them by a stream of their own.
+        """
 
     @_abc_1.abstractmethod
     def PlaceHold(
