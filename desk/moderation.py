@@ -19,8 +19,9 @@ from desk.settings import Settings
 from desk.structures.audit import AuditEntry
 from desk.structures.problems import Current
 from service_kit.authentication.credentials import Present
+from service_kit.channels.opening import open_channel
+from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.rpc import documents
-from service_kit.rpc.client import CHANNEL_OPTIONS
 from service_kit.rpc.documents import Document, build
 from service_kit.rpc.refusals import ReadRefusal, read_refusal
 
@@ -29,7 +30,6 @@ _logger = structlog.get_logger(__name__)
 DOMAIN = "moderation.parley"
 _CURRENT: Mapping[str, type[Message]] = {"case": pb.Case, "dispute": pb.Dispute}
 _OPTIONS = (
-    *CHANNEL_OPTIONS,
     # A refusal bears the present case, and an answer all evidence of one.
     ("grpc.max_metadata_size", 256 * 1024),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -59,12 +59,17 @@ class Moderation:
 
     def __init__(
         self,
+        target: str,
         channel: grpc.aio.Channel,
         present: Present,
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
         self._stub = ModerationServiceStub(channel)
+        self._target = target
+        self._retries = Retries(
+            lambda: channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        )
         self._present = present
         self._timeout_seconds = timeout_seconds
         self._metrics = metrics
@@ -91,13 +96,17 @@ class Moderation:
                 refused.more["since"] = await self._since(current, fields["version"], token)
             raise refused from None
 
-    def watch(self, watcher_name: str) -> "grpc.aio.UnaryStreamCall[Any, Any]":
-        """Open a stream of all that happens. It ends with grpc.aio.AioRpcError."""
+    @asynccontextmanager
+    async def watch(self, watcher_name: str) -> AsyncIterator["grpc.aio.UnaryStreamCall[Any, Any]"]:
+        """Keep a stream of all that happens. It ends with grpc.aio.AioRpcError."""
         request = pb.WatchRequest(watcher_name=watcher_name, everything=True)
-        stream: grpc.aio.UnaryStreamCall[Any, Any] = self._stub.Watch(
-            request, metadata=self._present()
-        )
-        return stream
+        # Each has a connection of its own: the replica before may be frozen.
+        async with open_channel(self._target, _OPTIONS, keeps=True) as channel:
+            stream = ModerationServiceStub(channel).Watch(request, metadata=self._present())
+            try:
+                yield stream
+            finally:
+                stream.cancel()
 
     async def standings(self, users: list[str]) -> list[pb.Standing]:
         """How users stand, and which of their tokens are refused. Raises RefusedError."""
@@ -117,8 +126,11 @@ class Moderation:
         code = grpc.StatusCode.OK
         started = time.monotonic()
         try:
-            return await getattr(self._stub, rpc)(
-                request, metadata=metadata, timeout=self._timeout_seconds
+            call = getattr(self._stub, rpc)
+            return await self._retries.run(
+                lambda seconds: call(request, metadata=metadata, timeout=seconds),
+                self._timeout_seconds,
+                lambda: is_repeatable(rpc, request),
             )
         except grpc.aio.AioRpcError as error:
             code = error.code()
@@ -190,5 +202,6 @@ def _problem(status: HTTPStatus, read: ReadRefusal) -> RefusedError:
 @asynccontextmanager
 async def dial(settings: Settings, present: Present, metrics: Metrics) -> AsyncIterator[Moderation]:
     """Keep a connection while the context lasts; it is made with the first call."""
-    async with grpc.aio.insecure_channel(settings.moderation_target, options=_OPTIONS) as channel:
-        yield Moderation(channel, present, settings.call_timeout_seconds, metrics)
+    target = settings.moderation_target
+    async with open_channel(target, _OPTIONS) as channel:
+        yield Moderation(target, channel, present, settings.call_timeout_seconds, metrics)

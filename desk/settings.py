@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
+from service_kit.process.targets import Target
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -39,7 +40,7 @@ class Settings(TokenSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     # host:port of the moderation service, and the file with the credential by which it knows us.
-    moderation_target: str = "127.0.0.1:7103"
+    moderation_target: Target = "127.0.0.1:7103"
     credential_file: Path
     # After which it is noticed that this file has changed.
     credentials_refresh_seconds: Seconds = 5

@@ -119,6 +119,11 @@ class Metrics:
             "Calls to services that failed, by status.",
             ["call", "status"],
         )
+        self.call_retries = counter(
+            "parley_edge_call_retries_total",
+            "Calls that were made again because a replica of the service went.",
+            ["service"],
+        )
         self.watch_live = gauge(
             "parley_edge_watch_live", "1 while the Watch stream of a service delivers.", ["service"]
         )

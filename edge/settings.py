@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
+from service_kit.process.targets import Target
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -27,11 +28,12 @@ class Settings(TokenSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
 
-    # host:port of the services, and the file with the credential by which they know an edge.
-    messaging_target: str = "127.0.0.1:7101"
+    # host:port of the services, or all of their replicas (dns:///name:port, ipv4:a:port,b:port),
+    # and the file with the credential by which they know an edge.
+    messaging_target: Target = "127.0.0.1:7101"
     # None: that service is not deployed, and its packets are refused.
-    negotiation_target: str | None = None
-    moderation_target: str | None = None
+    negotiation_target: Target | None = None
+    moderation_target: Target | None = None
     credential_file: Path
     # After which it is noticed that this file has changed.
     credentials_refresh_seconds: Seconds = 5

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from messaging_service.domain.limits import MINUTE, Limits, Opening
 from service_kit.process.settings import Address, Count, Days, ServiceSettings
+from service_kit.process.targets import Target
 
 
 class MessagingSettings(ServiceSettings):
@@ -18,10 +19,10 @@ class MessagingSettings(ServiceSettings):
     listen: Address = "127.0.0.1:7101"
     # host:port of the negotiation service, and a file with a credential that it accepts. None: that
     # service is not deployed, and nothing of it stands in the conversations.
-    negotiation_target: str | None = None
+    negotiation_target: Target | None = None
     negotiation_credential_file: Path | None = None
     # The same of the moderation service. None: it is not deployed, and nothing new is forbidden.
-    moderation_target: str | None = None
+    moderation_target: Target | None = None
     moderation_credential_file: Path | None = None
     opening: Opening = Opening.ANYONE
     openings_per_hour: Count = 60

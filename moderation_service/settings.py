@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Default, Limits
 from service_kit.authentication.settings import TokenSettings
 from service_kit.process import settings
+from service_kit.process.targets import Target
 
 Times = Annotated[int, Field(ge=0, le=100)]
 
@@ -22,12 +23,12 @@ class ModerationSettings(TokenSettings, settings.ServiceSettings):
 
     listen: settings.Address = "127.0.0.1:7103"
 
-    messaging_target: settings.Address = "127.0.0.1:7101"
+    messaging_target: Target = "127.0.0.1:7101"
     # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
     messaging_credential_file: Path
     messaging_timeout_seconds: settings.Seconds = 1.0
     # Without negotiation there are no deals among the evidence, and no disputes.
-    negotiation_target: settings.Address | None = None
+    negotiation_target: Target | None = None
     negotiation_credential_file: Path | None = None
     negotiation_timeout_seconds: settings.Seconds = 1.0
 

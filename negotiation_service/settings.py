@@ -17,6 +17,7 @@ from service_kit.process.settings import (
     Seconds,
     ServiceSettings,
 )
+from service_kit.process.targets import Target
 
 # JSON's numbers are exact up to here in every client.
 Price = Annotated[int, Field(ge=1, le=2**53 - 1)]
@@ -33,14 +34,14 @@ class NegotiationSettings(ServiceSettings):
 
     listen: Address = "127.0.0.1:7102"
 
-    messaging_target: Address = "127.0.0.1:7101"
+    messaging_target: Target = "127.0.0.1:7101"
     # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
     messaging_credential_file: Path
     messaging_timeout_seconds: Seconds = 1.0
 
     # host:port of the moderation service, and a file with a credential that it accepts. None: it is
     # not deployed, and nothing new is forbidden.
-    moderation_target: Address | None = None
+    moderation_target: Target | None = None
     moderation_credential_file: Path | None = None
 
     # 0 allows services that are free.

@@ -153,6 +153,7 @@ async def _serving(
         credentials,
         failures.translate,
         instruments,
+        max_connection_age_seconds=settings.connection_age_seconds,
     )
     hub = WatchHub(
         position,

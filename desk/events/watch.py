@@ -66,8 +66,7 @@ class Watch:
             retry = min(retry * 2, _LAST_RETRY_SECONDS)
 
     async def _watch_once(self) -> None:
-        stream = self._moderation.watch(self._name)
-        try:
+        async with self._moderation.watch(self._name) as stream:
             first = await self._next(stream)
             # Of tokens that were revoked meanwhile nothing else tells.
             await self._check_sessions()
@@ -76,8 +75,6 @@ class Watch:
             while True:
                 for event in (await self._next(stream)).events:
                     self._tell(event)
-        finally:
-            stream.cancel()
 
     async def _next(self, stream: "grpc.aio.UnaryStreamCall[Any, Any]") -> pb.WatchResponse:
         async with asyncio.timeout(self._timeout):

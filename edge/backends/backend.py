@@ -4,8 +4,13 @@ Every service has the same three RPCs to be followed by, each in messages of its
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Protocol
@@ -23,29 +28,20 @@ from edge.translation.status import CALLER_REFUSED, from_call
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Present
+from service_kit.channels.opening import open_channel
+from service_kit.channels.retries import Retries, is_repeatable
 
 _logger = structlog.get_logger(__name__)
 
 _CHANGES_PAGE = 500
 
-_CHANNEL_OPTIONS = [
-    # A dead peer is noticed within seconds even while no call is under way.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 2_000),
-    ("grpc.keepalive_permit_without_calls", 1),
+_OPTIONS = (
     # What a person missed, or one commit for many, may be far more than the 4 MiB of default. The
     # service bounds both; refusing to read them would only have them sent again.
     ("grpc.max_receive_message_length", 128 * 1024 * 1024),
     # A refusal may carry the whole state that the command was not meant for.
     ("grpc.max_metadata_size", 256 * 1024),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-]
-# Commands may go to any replica. The watch channel's two calls must reach the same one, so it
-# keeps to the first that answers, which is also the default.
-_ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
-_OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+)
 
 
 class NotLiveError(Exception):
@@ -88,12 +84,12 @@ class Backend:
         self._settings = settings
         self._present = present
         self._metrics = metrics
-        self._channel = grpc.aio.insecure_channel(target, options=[*_CHANNEL_OPTIONS, _ROUND_ROBIN])
-        self._watch_channel = grpc.aio.insecure_channel(
-            target, options=[*_CHANNEL_OPTIONS, _OWN_CONNECTION]
-        )
+        self._target = target
+        self._channel = open_channel(target, _OPTIONS)
         self._stub = self.stub(self._channel)
-        self._watch_stub = self.stub(self._watch_channel)
+        # Of the connection of the stream that is open.
+        self._watch_stub: Any = self._stub
+        self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
         self._seconds = _Bound(metrics.call_seconds)
@@ -104,19 +100,41 @@ class Backend:
         """Call an RPC by its name in the contract; its response, or an Error."""
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         method = getattr(stub or self._stub, rpc)
-        return await self._measured(rpc, method(request, timeout=timeout, metadata=self._present()))
 
-    def _exchange(self, rpc: str) -> Callable[[Any, float], Awaitable[Any]]:
-        """Open an RPC on whose stream each request has one response; used as `call` is."""
+        def attempt(left: float) -> Awaitable[Any]:
+            made: Awaitable[Any] = method(request, timeout=left, metadata=self._present())
+            return made
+
+        return await self._measured(rpc, attempt, timeout, lambda: is_repeatable(rpc, request))
+
+    def _is_away(self) -> bool:
+        """Whether no replica can be reached, as far as is known."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+
+    def _exchange(
+        self, rpc: str, repeatable: Callable[[Any], bool]
+    ) -> Callable[[Any, float], Awaitable[Any]]:
+        """Open an RPC on whose stream each request has one response; used as `call` is.
+
+        `repeatable` tells of a request whether it may be sent twice.
+        """
         method = getattr(self._stub, rpc)
         exchange = Exchange(method, self._present)
         self._exchanges.append(exchange)
-        return lambda request, seconds: self._measured(rpc, exchange.ask(request, seconds))
+        return lambda request, seconds: self._measured(
+            rpc, partial(exchange.ask, request), seconds, lambda: repeatable(request)
+        )
 
-    async def _measured(self, rpc: str, call: Awaitable[Any]) -> Any:
+    async def _measured(
+        self,
+        rpc: str,
+        attempt: Callable[[float], Awaitable[Any]],
+        seconds: float,
+        repeatable: Callable[[], bool],
+    ) -> Any:
         start = time.perf_counter()
         try:
-            return await call
+            return await self._retries.run(attempt, seconds, repeatable)
         except grpc.aio.AioRpcError as error:
             status = error.code()
             self._metrics.call_failures.labels(call=rpc, status=status.name).inc()
@@ -259,13 +277,22 @@ class Backend:
             return answer
         return Position(answer.position.epoch, answer.position.revision)
 
-    def watch(self, watcher_name: str) -> "grpc.aio.UnaryStreamCall[Any, Any]":
-        """Open the stream. It ends with grpc.aio.AioRpcError, and is cancelled by the caller."""
+    @asynccontextmanager
+    async def watch(self, watcher_name: str) -> AsyncIterator["grpc.aio.UnaryStreamCall[Any, Any]"]:
+        """Keep the stream open. It ends with grpc.aio.AioRpcError.
+
+        It and its `update_watch` have a connection of their own, to one replica: one that went, or
+        is frozen, keeps nobody from the next.
+        """
         request = self.contract.WatchRequest(watcher_name=watcher_name)
-        stream: grpc.aio.UnaryStreamCall[Any, Any] = self._watch_stub.Watch(
-            request, metadata=self._present()
-        )
-        return stream
+        async with open_channel(self._target, _OPTIONS, keeps=True) as channel:
+            self._watch_stub = self.stub(channel)
+            stream = self._watch_stub.Watch(request, metadata=self._present())
+            try:
+                yield stream
+            finally:
+                stream.cancel()
+                self._watch_stub = self._stub
 
     async def ready(self) -> None:
         """Return when commands have a connection to the service."""
@@ -278,4 +305,3 @@ class Backend:
         for exchange in self._exchanges:
             exchange.close()
         await self._channel.close()
-        await self._watch_channel.close()

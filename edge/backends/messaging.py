@@ -37,7 +37,7 @@ class MessagingBackend(Backend):
         super().__init__(target, settings, present, metrics)
         self._most_parties = settings.known_standings
         self._parties: dict[str, Parties] = {}
-        self._stream = self._exchange(Op.CREATE_MSG.rpc)
+        self._stream = self._exchange(Op.CREATE_MSG.rpc, _is_repeatable)
         self.create_message: Batcher[pb.CreateMessageRequest, pb.StoredMessage] = self._batcher(
             Op.CREATE_MSG.rpc,
             lambda requests: pb.StreamCreateMessagesRequest(
@@ -107,6 +107,10 @@ class MessagingBackend(Backend):
             self.mark_delivered.flush(),
             self.send_typing.flush(),
         )
+
+
+def _is_repeatable(request: pb.StreamCreateMessagesRequest) -> bool:
+    return all(one.idempotency_key for one in request.batch.requests)
 
 
 def _watermark_of(result: pb.MarkResult) -> pb.Watermark | Error:

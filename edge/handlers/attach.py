@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from edge.backends.backend import NotLiveError
 from edge.cursors import MESSAGING, MODERATION, Position
-from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed, tell_resumed
+from edge.handlers.replay import positions_of, replay_missed, tell_resumed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from edge.translation.status import UNAVAILABLE
 from parley_protocol.errors import CloseCode, Error, invalid_argument
 from parley_protocol.packets import InvalidPayloadError, Op
 from parley_protocol.payloads.connection import Hello
@@ -32,7 +33,7 @@ async def attach(session: Session, cursor: str | None, moderation_deadline: floa
     until = await follow_backends(session, after, moderation_deadline)
     session.attach(until)
     if cursor is not None and failure is None and MESSAGING not in until:
-        failure = NOT_LIVE
+        failure = UNAVAILABLE
     if cursor is None or failure is not None:
         greet(session, session.edge.hub.cursors.encode(until), resumed=False)
         tell_sanctions(session)

@@ -3,17 +3,19 @@
 import asyncio
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.backends.backend import NotLiveError
 from edge.cursors import MESSAGING
 from edge.handlers.attach import follow_backends, greet
-from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed
+from edge.handlers.replay import positions_of, replay_missed
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.delivery import Unconfirmed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from edge.translation.status import UNAVAILABLE
 from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import InvalidPayloadError
 from parley_protocol.payloads.connection import Pong, RenewToken, Resume
@@ -59,9 +61,9 @@ async def resume(session: Session, re: Request, payload: Resume) -> None:
             session.attach(until)
             await replay_missed(session, re, after, until)
         else:
-            session.fail(re, NOT_LIVE)
+            session.fail(re, UNAVAILABLE)
     except NotLiveError:
-        session.fail(re, NOT_LIVE)
+        session.fail(re, UNAVAILABLE)
     finally:
         session.release()
 
@@ -81,7 +83,7 @@ async def renew_token(session: Session, re: Request, payload: RenewToken) -> Non
         raise InvalidPayloadError("token", str(error)) from None
     except StandingUnknownError:
         unknown = "The moderation service cannot be reached; try again."
-        session.fail(re, refusal(ErrorCode.UNAVAILABLE, unknown, retryable=True))
+        session.fail(re, replace(UNAVAILABLE, message=unknown))
         return
     # Nothing was waited for since the check, and what is revoked from now on closes the session.
     session.principal = principal

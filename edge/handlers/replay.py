@@ -9,11 +9,8 @@ from edge.cursors import HISTORY, MODERATION, BadCursorError, Position
 from edge.push.render import note_untold, render
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
-from parley_protocol.errors import ErrorCode, refusal
 from parley_protocol.packets import InvalidPayloadError, Op
 from parley_protocol.payloads.connection import Resumed
-
-NOT_LIVE = refusal(ErrorCode.UNAVAILABLE, "The service is not available now.")
 
 
 def positions_of(session: Session, cursor: str) -> Mapping[str, Position]:

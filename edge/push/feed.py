@@ -120,8 +120,7 @@ class Feed:
 
     async def _go_along(self) -> None:
         """Recover on a new stream, then push what it brings, until it ends."""
-        stream = self.backend.watch(self._watcher_name)
-        try:
+        async with self.backend.watch(self._watcher_name) as stream:
             first = await self._next(stream)
             # The stream has a connection of its own. Who is told that the backend is back must not
             # be refused because the connection of the commands is still waiting to be tried again.
@@ -136,8 +135,6 @@ class Feed:
             while True:
                 response = await self._next(stream)
                 self._advance(response)
-        finally:
-            stream.cancel()
 
     async def _next(self, stream: "grpc.aio.UnaryStreamCall[Any, Any]") -> Any:
         async with asyncio.timeout(self._timeout):

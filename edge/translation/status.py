@@ -12,6 +12,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
@@ -47,6 +48,8 @@ _MESSAGES = {
     ErrorCode.UNAVAILABLE: "The service is not available now.",
     ErrorCode.DEADLINE_EXCEEDED: "The service did not answer in time; the outcome is not known.",
 }
+# When a service that does not answer may be asked again, unless it says so itself.
+_RETRY_AFTER_MS = 1_000
 # The words of a status that no service of ours gives may be a trace, so they are not shown.
 _UNEXPECTED = "The service failed."
 # Their codes do not tell what is wrong.
@@ -58,7 +61,14 @@ _QUOTED = re.compile(r"`([a-z_.]+)`")
 
 TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EXCEEDED])
 """There was no answer within the budget."""
-CALLER_REFUSED = refusal(ErrorCode.UNAVAILABLE, _MESSAGES[ErrorCode.UNAVAILABLE])
+UNAVAILABLE = Error(
+    ErrorCode.UNAVAILABLE,
+    _MESSAGES[ErrorCode.UNAVAILABLE],
+    retryable=True,
+    retry_after_ms=_RETRY_AFTER_MS,
+)
+"""The service is away."""
+CALLER_REFUSED = replace(UNAVAILABLE)
 """The service does not let an edge call this."""
 
 
@@ -105,7 +115,9 @@ def from_status(status: status_pb2.Status) -> Error:
             current = _current(detail) or current
     if grpc_code is grpc.StatusCode.PERMISSION_DENIED and reason == CALLER_NOT_PERMITTED:
         return CALLER_REFUSED
-    if code is ErrorCode.RESOURCE_EXHAUSTED and retry_after_ms is not None:
+    if code is ErrorCode.UNAVAILABLE and retry_after_ms is None:
+        retry_after_ms = _RETRY_AFTER_MS
+    elif code is ErrorCode.RESOURCE_EXHAUSTED and retry_after_ms is not None:
         # A limit that time alone lifts is told apart from a full queue.
         code = ErrorCode.RATE_LIMITED
     elif code is ErrorCode.INVALID_STATE and reason == ErrorCode.STALE_OFFER:

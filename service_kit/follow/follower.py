@@ -15,15 +15,14 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from service_kit.authentication.credentials import Present, presented
+from service_kit.channels.opening import open_channel
 from service_kit.follow.positions import read_followed
 from service_kit.process.settings import ServiceSettings
-from service_kit.rpc.client import CHANNEL_OPTIONS
 from service_kit.rules import Position
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable, WriterOverloaded
 
-_CHANNEL_OPTIONS = (
-    *CHANNEL_OPTIONS,
+_OPTIONS = (
     # One commit for many may be far more than the 4 MiB of default; the service bounds it.
     ("grpc.max_receive_message_length", 128 * 1024 * 1024),
 )
@@ -134,26 +133,27 @@ class Follower:
         """Follow until cancelled. Raises what `apply` raises but for an unavailable database."""
         source = self._source
         retry = _FIRST_RETRY_SECONDS
-        async with grpc.aio.insecure_channel(source.target, _CHANNEL_OPTIONS) as channel:
-            while True:
-                try:
+        while True:
+            try:
+                # Each attempt has a connection of its own: the replica before may be frozen.
+                async with open_channel(source.target, _OPTIONS, keeps=True) as channel:
                     await self._follow(source.stub(channel))
-                except (
-                    grpc.aio.AioRpcError,
-                    TimeoutError,
-                    _BrokenOffError,
-                    StorageUnavailable,
-                    WriterOverloaded,
-                ) as error:
-                    self._log.warning("following ended", source=source.name, cause=_cause(error))
-                    if self._was_live:
-                        retry = _FIRST_RETRY_SECONDS
-                finally:
-                    self._live.set(0)
-                    self._was_live = False
-                # All that follow one service must not come back in the same instant.
-                await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311, no secret
-                retry = min(retry * 2, _LAST_RETRY_SECONDS)
+            except (
+                grpc.aio.AioRpcError,
+                TimeoutError,
+                _BrokenOffError,
+                StorageUnavailable,
+                WriterOverloaded,
+            ) as error:
+                self._log.warning("following ended", source=source.name, cause=_cause(error))
+                if self._was_live:
+                    retry = _FIRST_RETRY_SECONDS
+            finally:
+                self._live.set(0)
+                self._was_live = False
+            # All that follow one service must not come back in the same instant.
+            await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311, no secret
+            retry = min(retry * 2, _LAST_RETRY_SECONDS)
 
     async def _follow(self, stub: Any) -> None:
         """Watch once: catch up with where the stream begins, then go along with it."""

@@ -69,6 +69,9 @@ class ServiceSettings(Settings):
     reflection: bool = False
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    # After which connections are ended, so that a new replica gets its share of them. 0: never;
+    # None: 0 on SQLite, which one process serves, and 600 on PostgreSQL.
+    max_connection_age_seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
     grace_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     reader_threads: Annotated[int, Field(ge=1, le=64)] = 2
     max_batch: Count = 1_000
@@ -84,6 +87,13 @@ class ServiceSettings(Settings):
     retention_batch: Count = 500
     # Beyond which the writer waits until SQLite's log has moved into the file, to begin it anew.
     sqlite_log_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+
+    @property
+    def connection_age_seconds(self) -> float:
+        """The seconds after which connections are ended; 0: never."""
+        if self.max_connection_age_seconds is not None:
+            return self.max_connection_age_seconds
+        return 0.0 if self.database_url.startswith("sqlite") else 600.0
 
     def timeouts(self) -> Timeouts:
         """Give the timeouts of the database."""

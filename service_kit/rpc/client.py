@@ -10,21 +10,12 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.authentication.credentials import Present, presented
+from service_kit.channels.opening import open_channel
+from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
 
-CHANNEL_OPTIONS = (
-    # A dead peer is noticed within seconds even while no call is under way.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 2_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-)
-_CALL_OPTIONS = (
-    # Any replica will do.
-    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+_OPTIONS = (
     # A refusal may bear how things stand.
     ("grpc.max_metadata_size", 64 * 1024),
     # More than any answer holds; the caller bounds it.
@@ -51,15 +42,21 @@ class Client:
         self._present = present
         self._timeout_seconds = timeout_seconds
         self._timed_out = timed_out
+        self._retries = Retries(
+            lambda: channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        )
 
     async def call(self, method: str, request: Any, seconds_left: float | None = None) -> Any:
         """Call the method of that name within `seconds_left`. Raises AioRpcError."""
         timeout = self._timeout_seconds
         if seconds_left is not None:
             timeout = max(0.0, min(timeout, seconds_left))
+        call = getattr(self._stub, method)
         try:
-            return await getattr(self._stub, method)(
-                request, metadata=self._present(), timeout=timeout
+            return await self._retries.run(
+                lambda seconds: call(request, metadata=self._present(), timeout=seconds),
+                timeout,
+                lambda: is_repeatable(method, request),
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -76,8 +73,7 @@ async def dial(
     timed_out: Callable[[], None],
 ) -> AsyncIterator[Client]:
     """Keep a connection while the context lasts; it is made with the first call."""
-    options = (*CHANNEL_OPTIONS, *_CALL_OPTIONS)
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
+    async with open_channel(target, _OPTIONS) as channel:
         yield Client(channel, stub, present, timeout_seconds, timed_out)
 
 

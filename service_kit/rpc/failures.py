@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from service_kit.rpc.instruments import ShuttingDown
-from service_kit.rpc.interceptors import build_internal
+from service_kit.rpc.interceptors import StreamAged, build_internal
 from service_kit.rpc.rpc_errors import build_status
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure, WriterOverloaded
@@ -23,6 +23,7 @@ BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
 WATCHER_NOT_FOUND = "WATCHER_NOT_FOUND"
 STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
 WRITER_OVERLOADED = "WRITER_OVERLOADED"
+STREAM_AGED = "STREAM_AGED"
 
 _CODES: dict[str, grpc.StatusCode] = {
     INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
@@ -31,6 +32,7 @@ _CODES: dict[str, grpc.StatusCode] = {
     WATCHER_TOO_SLOW: grpc.StatusCode.RESOURCE_EXHAUSTED,
     REVISION_GAP: grpc.StatusCode.ABORTED,
     SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
+    STREAM_AGED: grpc.StatusCode.UNAVAILABLE,
     STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     WRITER_OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
@@ -38,6 +40,7 @@ _MESSAGES = {
     WATCHER_TOO_SLOW: "the watcher fell behind: watch again and read what was missed",
     REVISION_GAP: "a revision was not seen here: watch again and read what was missed",
     SHUTTING_DOWN: "this replica is shutting down: go to another",
+    STREAM_AGED: "the stream was open long enough: watch again, perhaps on another replica",
     WATCHER_NOT_FOUND: "no stream of this watcher is open on this replica: watch anew",
     STORAGE_UNAVAILABLE: "the database is unavailable; nothing is known to be stored",
     WRITER_OVERLOADED: "too many commands wait; nothing was stored",
@@ -111,6 +114,8 @@ class Failures:
                 return self._named(error.reason)
             case ShuttingDown():
                 return self._named(SHUTTING_DOWN)
+            case StreamAged():
+                return self._named(STREAM_AGED)
             case UnexpectedFailure():
                 return build_internal(self.domain, error.incident)
         return None

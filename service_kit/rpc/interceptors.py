@@ -1,5 +1,7 @@
 """The interceptor that counts every call, and makes statuses of exceptions."""
 
+import math
+import time
 from collections.abc import AsyncIterator, Callable
 from inspect import iscoroutinefunction
 from typing import Any
@@ -22,11 +24,16 @@ from service_kit.rpc.names import reading_names
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
 
 
+class StreamAged(Exception):  # noqa: N818, the name says what is the case
+    """A stream was open long enough: the next one may go to another replica."""
+
+
 class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     """Turns exceptions into statuses: known ones by `translate`, others into INTERNAL.
 
     Whoever called learns an id that stands in the log, and never a trace. Each call is counted.
-    A stream goes on for as long as `admission` accepts the credential that opened it.
+    A stream goes on for as long as `admission` accepts the credential that opened it, and for
+    `stream_seconds` if they are not 0: then its connection is about to end.
     """
 
     def __init__(
@@ -35,7 +42,9 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         translate: Callable[[Exception], status_pb2.Status | None],
         instruments: CallInstruments,
         admission: AdmissionInterceptor,
+        stream_seconds: float = 0,
     ) -> None:
+        self._stream_seconds = stream_seconds or math.inf
         self._instruments = instruments
         self._admission = admission
         # By method; the same for all of its calls.
@@ -97,11 +106,14 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             check = self._admission.watch(context)
             responses = behavior(request, context)
+            ends = time.monotonic() + self._stream_seconds
             code = grpc.StatusCode.OK
             try:
                 async for response in responses:
                     check()
                     yield response
+                    if time.monotonic() > ends:
+                        raise StreamAged  # noqa: TRY301, ends as any other failure
             except BaseException as error:
                 code, status = self._translate_failure(error, context, method)
                 if status is None:
