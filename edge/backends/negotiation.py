@@ -63,7 +63,7 @@ class NegotiationBackend(Backend):
         self._worded = self._commands("worded")
 
     def _commands(self, kind: str) -> Batcher[_Waiting, pb.CommandAnswer]:
-        stream = self._exchange(_RPC)
+        stream = self._exchange(_RPC, _is_repeatable)
 
         async def call(
             request: pb.StreamCommandsRequest, seconds: float
@@ -119,3 +119,11 @@ class NegotiationBackend(Backend):
             return answer
         found: Sequence[pb.Service] = answer.services
         return found
+
+
+def _is_repeatable(request: pb.StreamCommandsRequest) -> bool:
+    return all(
+        getattr(one, kind).idempotency_key
+        for one in request.commands
+        if (kind := one.WhichOneof("command")) is not None
+    )

@@ -22,6 +22,7 @@ CALLED_ONCE = {
     "CreateConversation",
     "BatchCreateMessages",
     "StreamCreateMessages",
+    "StreamCommands",
     "SendTyping",
     "SetInvisible",
     "SetBlock",
