@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 REPEATABLE = frozenset(
     {
         # Reads.
+        "BatchGetParties",
         "BatchGetServices",
         "BatchGetStandings",
         "GetCase",
