@@ -11,6 +11,7 @@ from messaging_service.api import translation
 from messaging_service.api.failures import FAILURES
 from messaging_service.api.servicer import MessagingServicer
 from messaging_service.operations.removals import follow_moderation
+from messaging_service.operations.service_events import NEGOTIATION
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.retention import FORGETTINGS
 from messaging_service.workers import negotiation
@@ -18,6 +19,7 @@ from messaging_service.workers.presence import PresenceTracker
 from messaging_service.workers.typing_signals import TypingTracker
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
+from service_kit.follow.sanctions import MODERATION
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
@@ -31,14 +33,16 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     presence = PresenceTracker(resources)
     typing = TypingTracker(resources)
     resources.hub.observe(presence.observe)
-    works: dict[str, Work] = {"retention": retention(resources, FORGETTINGS)}
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)
+    under = resources.leases.under
+    works: dict[str, Work] = {"retention": under("retention", retention(resources, FORGETTINGS))}
     if settings.negotiation_target is not None:
-        works["negotiation"] = negotiation.follower(resources, metrics).run
+        works["negotiation"] = under(NEGOTIATION, negotiation.follower(resources, metrics).run)
     if settings.moderation_target is not None:
-        works["moderation"] = sanctions_follower(
+        follower = sanctions_follower(
             "messaging", moderation_source(settings), resources, metrics, follow_moderation
-        ).run
+        )
+        works["moderation"] = under(MODERATION, follower.run)
     await presence.start()
     try:
         async with background(works, resources.registry):

@@ -19,6 +19,7 @@ from negotiation_service.storage.tables import FORGETTINGS
 from negotiation_service.workers.timers import deal_timers
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
+from service_kit.follow.sanctions import MODERATION
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
@@ -34,15 +35,17 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     limits = settings.limits()
     carry_out = operation(limits)
     timers = deal_timers(resources, carry_out)
+    under = resources.leases.under
     works: dict[str, Work] = {
-        "timers": timers.run,
-        "retention": retention(resources, FORGETTINGS),
+        "timers": under("timers", timers.run),
+        "retention": under("retention", retention(resources, FORGETTINGS)),
     }
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
-        works["moderation"] = sanctions_follower(
+        follower = sanctions_follower(
             "negotiation", moderation_source(settings), resources, metrics, following(limits)
-        ).run
+        )
+        works["moderation"] = under(MODERATION, follower.run)
     async with (
         dial_by_settings(
             settings, "messaging", MessagingServiceStub, resources.limits.reached

@@ -1,10 +1,12 @@
 """The parts that the kit makes for a service from its settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from service_kit.leases.leases import Leases
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import Failures
@@ -17,7 +19,7 @@ SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 
 @dataclass(frozen=True)
 class Resources(Generic[SettingsType]):
-    """The database, the hub, metrics and limits of one service."""
+    """The database, the hub, leases, metrics and limits of one service."""
 
     settings: SettingsType
     writer: Writer
@@ -26,3 +28,11 @@ class Resources(Generic[SettingsType]):
     registry: CollectorRegistry
     failures: Failures
     limits: ReachedLimits
+    leases: Leases
+
+    @property
+    def elsewhere(self) -> Callable[[], int] | None:
+        """Gives the newest revision, for those who may miss what another process did; None if none
+        can have done anything.
+        """
+        return None if self.leases.alone else lambda: self.hub.position.revision

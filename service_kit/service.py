@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit.authentication.callers import Methods
 from service_kit.authentication.credentials import AcceptedCredentials
+from service_kit.leases.leases import Leases
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.metrics_server import serve_metrics
@@ -114,16 +115,23 @@ async def running(
     url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts, log_bytes=settings.sqlite_log_bytes)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
+    leasing: Engine | None = None
+    if writing.dialect.name == "postgresql":
+        leasing = open_engine(url, "leases", timeouts=timeouts)
     right: AbstractContextManager[float | None] = nullcontext()
     if lost is not None:
         right = owned(writing, settings.database_handover_seconds, lost)
     try:
         with right as probe_seconds:
-            async with _serving(service, settings, writing, reading, probe_seconds) as port:
+            async with _serving(
+                service, settings, writing, reading, leasing, probe_seconds
+            ) as port:
                 yield port
     finally:
         writing.dispose()
         reading.dispose()
+        if leasing is not None:
+            leasing.dispose()
 
 
 @asynccontextmanager
@@ -132,6 +140,7 @@ async def _serving(
     settings: SettingsType,
     writing: Engine,
     reading: Engine,
+    leasing: Engine | None,
     probe_seconds: float | None,
 ) -> AsyncIterator[int]:
     log = structlog.get_logger(service.module)
@@ -176,7 +185,8 @@ async def _serving(
     )
     registry.register(UnknownWords())
     readers = Readers(reading, settings.reader_threads)
-    resources = Resources(settings, writer, readers, hub, registry, failures, limits)
+    leases = Leases(leasing, settings.lease_seconds, registry)
+    resources = Resources(settings, writer, readers, hub, registry, failures, limits, leases)
     checkpointing = checkpoints(
         address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
     )
@@ -198,6 +208,7 @@ async def _serving(
                 # Streams end after the calls, which still have something to tell.
                 await server.stop(settings.grace_seconds, hub.close)
     finally:
+        await leases.close()
         # What waits is still written.
         await writer.close()
         await readers.close()

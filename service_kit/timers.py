@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,8 @@ Outcome = TypeVar("Outcome")
 
 _LONG_AGO = (-1, "")
 _NEVER = 2**63
+# How often it is looked whether another process may have set a timer.
+_ELSEWHERE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Schedule(Generic[Outcome]):
 
 
 class Timers(Generic[Outcome]):
-    """Fires the timers of one replica as commands like any other.
+    """Fires the timers of a database as commands like any other.
 
     The rules do not depend on it: to the next command or read, what is due has happened anyway. The
-    loop makes it an event at once. Several replicas may do so at the same time, and each due thing
-    happens once. `batch` ids are fired in one command; `max_sleep_seconds` is how long a timer that
-    another replica has set may go unnoticed. `reached` is told the names of limits.
+    loop makes it an event at once. Several processes may do so at the same time, and each due thing
+    happens once. `batch` ids are fired in one command. `elsewhere` gives a number, the newest
+    revision, that is another one after another process may have set a timer; without it, and if
+    nothing tells, such a timer goes unnoticed for `max_sleep_seconds`. `reached` is told the names
+    of limits.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Timers(Generic[Outcome]):
         *,
         batch: int = 500,
         max_sleep_seconds: float = 10.0,
+        elsewhere: Callable[[], int] | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
         registry: CollectorRegistry | None = None,
     ) -> None:
@@ -66,6 +72,7 @@ class Timers(Generic[Outcome]):
         self._readers = readers
         self._batch = batch
         self._max_sleep_seconds = max_sleep_seconds
+        self._elsewhere = elsewhere
         self._reached = reached
         self._earlier = asyncio.Event()
         # While it works, anything that comes up has it look again.
@@ -95,15 +102,23 @@ class Timers(Generic[Outcome]):
 
     async def run(self) -> None:
         """Fire and sleep until cancelled. Raises what keeps the database from being used."""
+        try:
+            await self._keep_firing()
+        finally:
+            # Another process goes on, and this one knows nothing of it.
+            self._overdue.set(0)
+
+    async def _keep_firing(self) -> None:
         while True:
             self._sleeps_until = _NEVER
             self._earlier.clear()
+            revision = self._elsewhere() if self._elsewhere else 0
             now = _milliseconds()
             await self._fire(now)
             due_at = await self._readers.run(self._schedule.find_next_due, now)
             latest = _milliseconds() + int(self._max_sleep_seconds * 1000)
             self._sleeps_until = latest if due_at is None else min(due_at, latest)
-            await self._sleep()
+            await self._sleep(revision)
 
     async def _fire(self, now: int) -> None:
         """Fire what is due by now, each thing once: one that fails is tried at the next look."""
@@ -134,13 +149,17 @@ class Timers(Generic[Outcome]):
             self._fired.labels(timer).inc()
             self._late.observe(max(0, now - due_at) / 1000)
 
-    async def _sleep(self) -> None:
-        seconds = (self._sleeps_until - _milliseconds()) / 1000
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                await self._earlier.wait()
-        except TimeoutError:
-            return
+    async def _sleep(self, revision: int) -> None:
+        """Sleep until something is due, or may be, for `revision` is not the newest any more."""
+        while (seconds := (self._sleeps_until - _milliseconds()) / 1000) > 0:
+            if self._elsewhere:
+                seconds = min(seconds, _ELSEWHERE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._earlier.wait()
+                return
+            if self._elsewhere and self._elsewhere() != revision:
+                return
 
 
 def _milliseconds() -> int:

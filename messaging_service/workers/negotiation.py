@@ -46,8 +46,11 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
     )
 
     settings = resources.settings
-    add: AddEvents = partial(
-        add_service_events, presence=settings.presence and not settings.presence_to_strangers
+    add: AddEvents = resources.leases.fenced(
+        NEGOTIATION,
+        partial(
+            add_service_events, presence=settings.presence and not settings.presence_to_strangers
+        ),
     )
 
     async def apply(position: Position, events: Sequence[Any]) -> None:

@@ -7,6 +7,7 @@ with the revision that wrote them first; lists go by it, for unlike times it nev
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table
 
 from service_kit.follow.positions import add_positions
+from service_kit.leases.table import add_leases
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
 from service_kit.storage.horizon import add_horizon, move_horizon
@@ -14,6 +15,7 @@ from service_kit.storage.retention import by_age, declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
+add_leases(metadata)
 add_positions(metadata)
 add_horizon(metadata)
 

@@ -21,6 +21,7 @@ from moderation_service.domain.dispute.saga import FINAL_REFUSALS, release
 from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.storage import targets
 from service_kit.follow.positions import advance
+from service_kit.leases.leases import Leases
 from service_kit.process.unknown_words import which
 from service_kit.rpc.client import reason_of
 from service_kit.rpc.servicer import accepted
@@ -67,11 +68,13 @@ class Holds:
         negotiation: Negotiation,
         stored: Callable[[AnyAnswer], None],
         registry: CollectorRegistry,
+        leases: Leases | None = None,
     ) -> None:
         self._writer = writer
         self._readers = readers
         # Made once, for the writer groups by identity.
-        self._follow = partial(follow, operation)
+        follow_once = partial(follow, operation)
+        self._follow = leases.fenced(NEGOTIATION, follow_once) if leases else follow_once
         self._negotiation = negotiation
         self._stored = stored
         self._released = Counter(

@@ -36,6 +36,8 @@ from service_kit.storage.writer import (
 )
 
 _FIRST_RETRY_SECONDS = 0.2
+# How often it is looked whether another process may have left a call to this one.
+_ELSEWHERE_SECONDS = 1.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -46,8 +48,9 @@ class Reconciler:
     `batch` disputes are read at once, and `calls` calls are under way at the same time. A look at
     all that waits comes after `interval_seconds` and when `due` is set; when a call fails sooner,
     and each time later up to the interval. After `calls` failures without a success the rest waits
-    for the next look, for nobody seems to be there. `stored` is told each answer that was stored,
-    `reached` the names of limits.
+    for the next look, for nobody seems to be there. `elsewhere` gives the newest revision: after
+    another one another process may have left a call to this one. `stored` is told each answer that
+    was stored, `reached` the names of limits.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Reconciler:
         calls: int = 8,
         interval_seconds: float = 10.0,
         stored: Callable[[AnyAnswer], None] = lambda _answer: None,
+        elsewhere: Callable[[], int] | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
         registry: CollectorRegistry | None = None,
     ) -> None:
@@ -73,6 +77,7 @@ class Reconciler:
         self._calls = calls
         self._interval_seconds = interval_seconds
         self._stored = stored
+        self._elsewhere = elsewhere
         self._reached = reached
         self._due = due or asyncio.Event()
         self._under_way: set[str] = set()
@@ -114,21 +119,29 @@ class Reconciler:
         retry = _FIRST_RETRY_SECONDS
         while True:
             self._due.clear()
+            revision = self._elsewhere() if self._elsewhere else 0
             # Replicas that began together must not go on together.
             jitter = random.uniform(0.5, 1)  # noqa: S311, no secret
             if await self._look():
                 retry = _FIRST_RETRY_SECONDS
-                await self._wait(self._interval_seconds * jitter)
+                await self._wait(self._interval_seconds * jitter, revision)
             else:
                 # What becomes due meanwhile waits with the others.
                 retry = min(retry * 2, self._interval_seconds)
                 await asyncio.sleep(retry * jitter)
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait until something is due, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._due.wait()
+    async def _wait(self, seconds: float, revision: int) -> None:
+        """Wait until something is due, or may be since another revision; at most so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(
+                    min(left, _ELSEWHERE_SECONDS) if self._elsewhere else left
+                ):
+                    await self._due.wait()
+                return
+            if self._elsewhere and self._elsewhere() != revision:
+                return
 
     async def _look(self) -> bool:
         """Finish all that waits; tells whether no call failed."""

@@ -88,22 +88,31 @@ async def wire(
             calls=settings.saga_calls,
             interval_seconds=settings.saga_seconds,
             stored=on_stored,
+            elsewhere=resources.elsewhere,
             reached=reached,
             registry=registry,
         )
+        under = resources.leases.under
         works: dict[str, Work] = {
-            "retention": retention(resources, FORGETTINGS),
+            "retention": under("retention", retention(resources, FORGETTINGS)),
             "gauges": gauges.run,
-            "timers": timers.run,
-            "expiry": _expiry(resources, operation).run,
-            "revocations": forgetting(resources, _EXPIRY_SECONDS),
-            "saga": reconciler.run,
+            # One process for both: what time makes due is a call of the saga.
+            "timers": under("disputes", timers.run),
+            "saga": under("disputes", reconciler.run),
+            "expiry": under("retention", _expiry(resources, operation).run),
+            "revocations": under("retention", forgetting(resources, _EXPIRY_SECONDS)),
         }
         if negotiation is not None:
             holds = Holds(
-                resources.writer, resources.readers, operation, negotiation, on_hold, registry
+                resources.writer,
+                resources.readers,
+                operation,
+                negotiation,
+                on_hold,
+                registry,
+                resources.leases,
             )
-            works["holds"] = _follower(resources, holds).run
+            works["holds"] = under(NEGOTIATION, _follower(resources, holds).run)
         await stack.enter_async_context(background(works, registry))
         bounds = Bounds(
             settings.evidence_context,
@@ -136,6 +145,7 @@ def _timers(
         resources.readers,
         batch=resources.settings.timers_batch,
         max_sleep_seconds=resources.settings.timers_max_sleep_seconds,
+        elsewhere=resources.elsewhere,
         reached=resources.limits.reached,
         registry=resources.registry,
     )

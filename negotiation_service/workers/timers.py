@@ -21,6 +21,7 @@ def deal_timers(
         resources.readers,
         batch=resources.settings.timers_batch,
         max_sleep_seconds=resources.settings.timers_max_sleep_seconds,
+        elsewhere=resources.elsewhere,
         reached=resources.limits.reached,
         registry=resources.registry,
     )

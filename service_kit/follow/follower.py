@@ -131,6 +131,13 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until cancelled. Raises what `apply` raises but for an unavailable database."""
+        try:
+            await self._keep_following()
+        finally:
+            # Another process goes on, and this one knows nothing of it.
+            self._lag.set(0)
+
+    async def _keep_following(self) -> None:
         source = self._source
         retry = _FIRST_RETRY_SECONDS
         while True:

@@ -36,10 +36,11 @@ def sanctions_follower(
 ) -> Follower:
     """Make the follower of moderation, the `source`, for the service of that name.
 
-    `operation` lets each command take effect, by `take`, and gives its removals of messages that
-    are unknown here.
+    It goes on under the lease of that source. `operation` lets each command take effect, by `take`,
+    and gives its removals of messages that are unknown here.
     """
-    submit = partial(_submit, resources.writer, operation)
+    fenced = resources.leases.fenced(sanctions.MODERATION, operation)
+    submit = partial(_submit, resources.writer, fenced)
 
     async def apply(position: Position, events: Sequence[pb.Event]) -> None:
         restrictions = tuple(found for event in events if (found := _restriction(event)))

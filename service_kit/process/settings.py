@@ -81,6 +81,8 @@ class ServiceSettings(Settings):
     watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     max_transaction_items: Count = 2_000
     max_waiting_items: Count = 20_000
+    # After which another process does what one did that is gone, or stands still.
+    lease_seconds: Annotated[float, Field(ge=1, le=60)] = 4.0
     # For which an idempotency key is remembered.
     idempotency_days: Days = 180
     # Rows that one transaction deletes because they were kept long enough.

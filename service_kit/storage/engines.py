@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service_kit.process.settings import ServiceSettings, Timeouts
 from service_kit.storage.plain_statements import run_outside
 
-Role = Literal["writer", "reader", "checkpointer", "migrator"]
+Role = Literal["writer", "reader", "checkpointer", "migrator", "leases"]
 
 TEXT = String().with_variant(String(collation="C"), "postgresql")
 """The type of every text column: compared by code points, as Python compares."""
@@ -75,7 +75,7 @@ def open_engine(
     log_bytes: int = SQLITE_LOG_BYTES,
 ) -> Engine:
     """Open an engine for one writer thread, for a pool of readers, for what moves SQLite's log into
-    the file (`checkpoints`), or for a migration.
+    the file (`checkpoints`), for leases, or for a migration.
 
     A reader's transaction sees one state of the database and writes nothing. `log_bytes` is what
     SQLite's log keeps of the disk when it begins anew. Raises UnsupportedDatabase for an address
@@ -199,6 +199,8 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
         "default_transaction_isolation": r"repeatable\ read",
         "default_transaction_read_only": "on",
     },
+    # A lease that a crash of the server forgets ends sooner, and nothing waits for the disk.
+    "leases": {"synchronous_commit": "off"},
 }
 
 
@@ -236,4 +238,6 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         hide_parameters=True,
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",
+        # Each statement by itself: whoever stands still in between holds nothing.
+        **({"isolation_level": "AUTOCOMMIT"} if role == "leases" else {}),
     )

@@ -90,6 +90,16 @@ def make_positions() -> None:
     )
 
 
+def make_leases() -> None:
+    """Make the leases, which nobody has yet."""
+    op.create_table(
+        "leases",
+        Column("name", TEXT, primary_key=True),
+        Column("holder", TEXT, nullable=False),
+        Column("until", BigInteger, nullable=False),
+    )
+
+
 def make_restrictions() -> None:
     """Make what moderation restricts, of a service that refuses what is not allowed."""
     op.create_table(

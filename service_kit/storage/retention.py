@@ -47,6 +47,7 @@ def forgotten(bound: str, *days: str) -> Retention:
 _OF_THE_KIT = {
     "clock": kept("one row"),
     "forgotten_changes": kept("one row"),
+    "leases": kept("a row for each kind of work that is done once, and for each process"),
     "positions": kept("a row for each service that is followed"),
     "restrictions": kept("what moderation restricts now; what has expired goes with the next news"),
 }

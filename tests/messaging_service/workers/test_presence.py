@@ -16,6 +16,7 @@ from messaging_service.operations.presence import Attend, Attended
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.presence import find_online
 from messaging_service.workers.presence import PresenceTracker
+from service_kit.leases.leases import Leases
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.resources import Resources
 from tests.support.serving import locked, opened
@@ -277,7 +278,9 @@ async def test_a_wish_that_is_stored_when_its_caller_has_gone_takes_effect(
     changed = settings.model_copy(update={"presence": True, "presence_absence_seconds": 0.01})
     registry = CollectorRegistry()
     limits = ReachedLimits(SERVICE.limits, registry)
-    resources = Resources(changed, writer, readers, no_hub, registry, SERVICE.failures, limits)
+    resources = Resources(
+        changed, writer, readers, no_hub, registry, SERVICE.failures, limits, Leases(None, 1)
+    )
     tracker = PresenceTracker(resources)
     await tracker.start()
     tracker.observe(["a"], [])
@@ -303,7 +306,9 @@ async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(
     )
     limits = ReachedLimits(SERVICE.limits, registry)
     hub: Any = None
-    resources = Resources(changed, writer, nobody, hub, registry, SERVICE.failures, limits)
+    resources = Resources(
+        changed, writer, nobody, hub, registry, SERVICE.failures, limits, Leases(None, 1)
+    )
     keeper = PresenceTracker(resources)
     await keeper.start()
     for edge in range(6):

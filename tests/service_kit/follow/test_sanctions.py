@@ -180,7 +180,8 @@ class Refusing:
         self.registry = CollectorRegistry()
         metrics = FollowerMetrics(self.registry)
         made = sanctions_follower("test", source, self.resources, metrics, _follow)
-        async with background({"moderation": made.run}, self.registry):
+        run = self.resources.leases.under(sanctions.MODERATION, made.run)
+        async with background({"moderation": run}, self.registry):
             yield
 
     async def knows(self, moderation: ScriptedModeration) -> None:

@@ -22,6 +22,7 @@ from service_kit.authentication.callers import Caller
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.follow.positions import add_positions, advance
 from service_kit.follow.sanctions import add_restrictions
+from service_kit.leases.table import add_leases
 from service_kit.process.background import background
 from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
@@ -88,6 +89,7 @@ def decide(command: Add, tally: Tally) -> Tally | Refusal:
 
 metadata = MetaData()
 add_clock(metadata)
+add_leases(metadata)
 add_positions(metadata)
 add_restrictions(metadata)
 additions = Table(

@@ -1,10 +1,15 @@
-"""The clock, the positions, what is restricted, and what was added."""
+"""The clock, the leases, the positions, what is restricted, and what was added."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from service_kit.storage.engines import TEXT
-from service_kit.storage.migrations import make_clock, make_positions, make_restrictions
+from service_kit.storage.migrations import (
+    make_clock,
+    make_leases,
+    make_positions,
+    make_restrictions,
+)
 
 revision = "0001"
 down_revision: str | None = None
@@ -15,6 +20,7 @@ depends_on: str | None = None
 def upgrade() -> None:
     """Make the tables."""
     make_clock()
+    make_leases()
     make_positions()
     make_restrictions()
     op.create_table(
@@ -28,5 +34,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("additions", "restrictions", "positions", "clock"):
+    for table in ("additions", "restrictions", "positions", "leases", "clock"):
         op.drop_table(table)
