@@ -21,6 +21,7 @@ from command_line.demo.transcript import heading
 from command_line.display.console import CommandError, complain, say
 from command_line.display.screen import Screen
 from command_line.display.timestamps import parse_duration, parse_moment, utc_now
+from command_line.doctor import command as doctor
 from command_line.folder import tokens
 from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import ModerationClient, Moderator
@@ -348,6 +349,7 @@ def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None
 
 
 application.command("appeal")(appeal.command)
+application.command("doctor")(doctor.command)
 application.add_typer(moderation, name="mod")
 application.add_typer(sessions, name="sessions")
 application.add_typer(credentials, name="credentials")

@@ -126,8 +126,10 @@ def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level
     )
 
 
-def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str) -> Part:
-    """The part of the edge, which calls the services at these targets."""
+def edge_settings(
+    folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str
+) -> dict[str, str]:
+    """Settings of the edge, which calls the services at these targets."""
     settings = {
         "PARLEY_EDGE_HOST": address.host,
         "PARLEY_EDGE_PORT": str(address.port),
@@ -141,10 +143,15 @@ def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_l
         listed = os.environ.get("PARLEY_EDGE_ALLOWED_ORIGINS", "")
         allowed = [*filter(None, [listed]), *address.origins]
         settings["PARLEY_EDGE_ALLOWED_ORIGINS"] = ",".join(allowed)
+    return settings
+
+
+def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str) -> Part:
+    """The part of the edge, which calls the services at these targets."""
     return Part(
         name="edge",
         command=python("edge"),
-        environment=environment(settings),
+        environment=environment(edge_settings(folder, address, targets, log_level)),
         log=folder.log("edge"),
         healthy=partial(http_is_ready, address.reachable_host, address.port),
     )

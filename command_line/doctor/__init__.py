@@ -1,0 +1,1 @@
+"""`parley doctor`: looks at everything that Parley needs, changes nothing, and names each cure."""

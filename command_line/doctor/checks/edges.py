@@ -1,0 +1,133 @@
+"""The edge as a load balancer asks it: whether it is ready, and what it does not reach."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from shlex import quote
+from typing import Any
+from urllib.parse import urlsplit
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from command_line.doctor.checks.clocks import of_clock
+from command_line.doctor.deployment import Deployment, variable
+from command_line.doctor.findings import Finding, Findings, in_thread
+from command_line.doctor.kinds import Kind
+from command_line.serve.parts import WILDCARDS
+
+_SECONDS = 3.0
+_STALE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class EdgeState:
+    """What an edge answered. `problem` is why it did not."""
+
+    url: str
+    problem: str = ""
+    ready: bool = False
+    state: Mapping[str, Any] = field(default_factory=dict)
+    ahead_seconds: float = 0.0
+    uncertain_seconds: float = 0.0
+    # When it last fetched the issuer's keys, in Unix seconds; None where it fetches none.
+    keys_fetched_at: float | None = None
+
+
+async def check_edges(deployment: Deployment, address: str) -> Findings:
+    """Ask the edge whether it is ready, at its own address or at the one that is named."""
+    edge = deployment.parts.get("edge")
+    if not deployment.running or (edge is None and not address):
+        return
+    url = address.rstrip("/")
+    if not url:
+        if edge is None or edge.settings is None:
+            return
+        host = WILDCARDS.get(edge.settings.host, edge.settings.host)
+        url = f"http://[{host}]" if ":" in host else f"http://{host}"
+        url = f"{url}:{edge.settings.port}"
+    for finding in of_edge(deployment, await in_thread(look, url)):
+        yield finding
+
+
+def look(url: str) -> EdgeState:
+    """Ask an edge for its readiness and its metrics."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
+    try:
+        began = time.time()
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        ended = time.time()
+        body = response.read(65_536)
+        date = response.headers.get("Date")
+        state = json.loads(body)
+        connection.request("GET", "/metrics")
+        metrics = connection.getresponse().read().decode()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return EdgeState(url, problem=f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+    ahead = uncertain = 0.0
+    if date is not None:
+        # It tells whole seconds, and so is half of one behind in the mean.
+        told = parsedate_to_datetime(date).timestamp() + 0.5
+        ahead, uncertain = told - (began + ended) / 2, (ended - began) / 2 + 0.5
+    return EdgeState(
+        url,
+        ready=response.status == http.HTTPStatus.OK,
+        state=state if isinstance(state, dict) else {},
+        ahead_seconds=ahead,
+        uncertain_seconds=uncertain,
+        keys_fetched_at=_gauge(metrics, "parley_edge_key_set_fetched_timestamp_seconds"),
+    )
+
+
+def _gauge(metrics: str, name: str) -> float | None:
+    """The value of a metric without labels."""
+    for family in text_string_to_metric_families(metrics):
+        if family.name == name:
+            return float(family.samples[0].value)
+    return None
+
+
+def of_edge(deployment: Deployment, state: EdgeState) -> Iterator[Finding]:
+    """What an edge that does not answer, or is not ready, lacks."""
+    if state.problem:
+        cure = "python -m edge"
+        if deployment.folder is not None:
+            cure = f"tail {quote(str(deployment.folder.log('edge')))}"
+        yield Finding(
+            Kind.EDGE_UNREACHABLE, "edge", f"{state.url}/readyz: {state.problem}", (cure,)
+        )
+        return
+    missing = [name for name, reached in state.state.items() if reached is False]
+    missing = [name for name in missing if name not in {"ready", "draining"}]
+    if not state.ready:
+        reason = "it is draining" if state.state.get("draining") else f"without {missing}"
+        yield Finding(
+            Kind.EDGE_NOT_READY,
+            "edge",
+            f"{state.url}/readyz says that it is not ready: {reason}",
+            (f"curl -s {state.url}/readyz", f"# look at {variable('edge', 'messaging_target')}"),
+        )
+    for name in missing:
+        yield Finding(
+            Kind.EDGE_MISSES_SERVICE,
+            "edge",
+            f"{state.url}/readyz says that it does not reach {name}",
+            (f"curl -s {state.url}/readyz", f"python -m {name}_service health"),
+        )
+    yield from of_clock(deployment, "the edge", state.ahead_seconds, state.uncertain_seconds)
+    fetched = state.keys_fetched_at
+    if fetched is not None and time.time() - fetched > _STALE_SECONDS:
+        ago = "never" if not fetched else f"{(time.time() - fetched) / 3600:.1f} h ago"
+        yield Finding(
+            Kind.JWKS_STALE,
+            "edge",
+            f"{state.url} fetched the issuer's keys {ago}",
+            (f"curl -s {state.url}/metrics | grep key_fetches_total",),
+        )

@@ -1,0 +1,62 @@
+"""Versions: Python, SQLite, and the contracts with the protobuf that is installed."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+from command_line.doctor.deployment import Deployment
+from command_line.doctor.findings import Finding, Findings
+from command_line.doctor.kinds import Kind
+from command_line.serve.parts import SERVICES
+
+LEAST_PYTHON = (3, 11)
+# With RETURNING.
+LEAST_SQLITE = (3, 35, 0)
+
+
+async def check_versions(deployment: Deployment) -> Findings:
+    """Look at what this program runs on."""
+    for finding in of_python(sys.version_info[:3]):
+        yield finding
+    if any(part.settings.database_url.startswith("sqlite") for part in deployment.services):
+        for finding in of_sqlite(sqlite3.sqlite_version_info):
+            yield finding
+    for service in SERVICES:
+        for finding in of_contract(f"parley.{service}.v1.{service}_pb2"):
+            yield finding
+
+
+def of_python(version: tuple[int, ...]) -> Iterator[Finding]:
+    """The version of the interpreter."""
+    if version < LEAST_PYTHON:
+        yield Finding(
+            Kind.PYTHON_UNSUPPORTED,
+            sys.executable,
+            f"this is Python {'.'.join(map(str, version))}",
+            ("python3.11 -m venv .venv", "make setup"),
+        )
+
+
+def of_sqlite(version: tuple[int, ...]) -> Iterator[Finding]:
+    """The version of SQLite that Python was built with."""
+    if version < LEAST_SQLITE:
+        yield Finding(
+            Kind.DATABASE_UNSUPPORTED,
+            sys.executable,
+            f"its SQLite is {'.'.join(map(str, version))}, and 3.35 is the least",
+            ("# install a Python that was built with a newer SQLite", "make setup"),
+        )
+
+
+def of_contract(module: str) -> Iterator[Finding]:
+    """A generated contract, which an older protobuf refuses to load."""
+    try:
+        import_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from loading is the finding
+        yield Finding(
+            Kind.CONTRACTS_UNUSABLE,
+            module,
+            f"{type(error).__name__}: {error}",
+            ("pip install --require-hashes -r requirements/runtime.txt", "make protos"),
+        )
