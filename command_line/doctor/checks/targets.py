@@ -16,9 +16,10 @@ from grpc_health.v1 import health_pb2
 from command_line.doctor.deployment import Deployment, Part, variable
 from command_line.doctor.findings import Finding, Findings
 from command_line.doctor.kinds import Kind
+from command_line.doctor.replicas import addresses_of
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import Metadata, present, read_credential
-from service_kit.rpc.client import CHANNEL_OPTIONS
+from service_kit.channels.opening import open_channel
 
 _SECONDS = 3.0
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -40,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Target:
-    """A service as one part has it: where it is, and what it is shown."""
+    """A replica of a service as one part has it: where it is, and what it is shown."""
 
     part: Part
     service: str
@@ -60,7 +61,8 @@ async def check_targets(deployment: Deployment) -> Findings:
     targets = [
         Target(part, service, address, credential)
         for part in deployment.usable
-        for service, address, credential in part.calls()
+        for service, target, credential in part.calls()
+        for address in await addresses_of(target)
     ]
     looked = await asyncio.gather(*map(look, targets))
     for target, (health, named, known) in zip(targets, looked, strict=True):
@@ -70,7 +72,7 @@ async def check_targets(deployment: Deployment) -> Findings:
 
 async def look(target: Target) -> tuple[Answer, Answer, Answer | None]:
     """Ask whether the target serves, whether it is the service, and as whom it knows the part."""
-    async with grpc.aio.insecure_channel(target.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(target.address) as channel:
         health = await _ask_health(channel, "")
         if health.code is not grpc.StatusCode.OK:
             return health, health, None

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from command_line.__main__ import application
 from command_line.doctor import examination
@@ -93,6 +92,11 @@ async def check_planted_targets(
     assert await planted(scratch, nobody) == {"target-unreachable"}
     nowhere = {**environment, "PARLEY_EDGE_MODERATION_TARGET": "no-such-host.invalid:7103"}
     assert await planted(scratch, nowhere) == {"target-unreachable"}
+    one = environment["PARLEY_EDGE_MODERATION_TARGET"]
+    one_away = {**environment, "PARLEY_EDGE_MODERATION_TARGET": f"ipv4:{one},127.0.0.1:1"}
+    assert await planted(scratch, one_away) == {"target-unreachable"}
+    by_name = {**environment, "PARLEY_EDGE_MODERATION_TARGET": f"dns:///{one}"}
+    assert await planted(scratch, by_name) == set()
     unknown = scratch / "unknown.key"
     unknown.touch(mode=0o600)
     unknown.write_text(make_credential())
