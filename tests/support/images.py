@@ -48,8 +48,8 @@ class Dockerfile:
         return dict(word.split("=", 1) for word in words)
 
     @property
-    def requirements(self) -> Path:
-        return ROOT / next(source for source in self.copied if source.startswith("requirements/"))
+    def requirements(self) -> list[Path]:
+        return [ROOT / source for source in self.copied if source.startswith("requirements/")]
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Image:
         venv.create(folder / "opt/venv", symlinks=True)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         packages = folder / "opt/venv/lib" / version / "site-packages"
-        for name in pins(self.dockerfile.requirements):
+        for name in {one for path in self.dockerfile.requirements for one in pins(path)}:
             for file in distribution(name).files or ():
                 # Programs stand outside of the packages' folder, and nothing here calls them.
                 if ".." not in file.parts:
