@@ -30,6 +30,7 @@ from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
+from service_kit.tracing.export import open_tracing
 
 _logger = structlog.get_logger(__name__)
 
@@ -46,6 +47,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
     authenticator, keys = open_authenticator(settings, metrics.registry, metrics_prefix=PREFIX)
+    tracing = open_tracing(
+        settings, "desk", metrics.registry, prefix=PREFIX, reached=metrics.limits.reached
+    )
     present = presented(settings.credential_file, settings.credentials_refresh_seconds)
     sessions = Sessions(settings, metrics, time.monotonic, time.time)
     broadcast = Broadcast(settings, metrics)
@@ -54,7 +58,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         with _listening(settings.host, settings.port) as listener:
             port: int = listener.getsockname()[1]
             origins = read_origins(settings.origins, port)
-            requests = Requests(settings, origins, sessions, moderation, authenticator, metrics)
+            requests = Requests(
+                settings, origins, sessions, moderation, authenticator, metrics, tracing
+            )
             attempts = Rate(settings.sign_ins_per_second, settings.sign_ins_burst, time.monotonic())
             app = build_app(
                 requests,
@@ -83,6 +89,8 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
                 await keys.close()
+                if tracing is not None:
+                    tracing.close()
     _logger.info("stopped")
 
 

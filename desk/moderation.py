@@ -24,6 +24,7 @@ from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.rpc import documents
 from service_kit.rpc.documents import Document, build
 from service_kit.rpc.refusals import ReadRefusal, read_refusal
+from service_kit.tracing.calls import calling
 
 _logger = structlog.get_logger(__name__)
 
@@ -127,11 +128,13 @@ class Moderation:
         started = time.monotonic()
         try:
             call = getattr(self._stub, rpc)
-            return await self._retries.run(
-                lambda seconds: call(request, metadata=metadata, timeout=seconds),
-                self._timeout_seconds,
-                lambda: is_repeatable(rpc, request),
-            )
+            with calling(rpc) as span:
+                traced = (*metadata, *span.metadata)
+                return await self._retries.run(
+                    lambda seconds: call(request, metadata=traced, timeout=seconds),
+                    self._timeout_seconds,
+                    lambda: is_repeatable(rpc, request),
+                )
         except grpc.aio.AioRpcError as error:
             code = error.code()
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
 from service_kit.process.targets import Target
+from service_kit.tracing import settings as tracing
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -23,12 +24,13 @@ LIMITS = (
     "streams_per_session",
     "stream_events",
     "call_timeout_seconds",
+    *tracing.LIMITS,
 )
 """The settings below that are limits, each counted when it is reached."""
 
 
-class Settings(TokenSettings):
-    """The settings and limits of a desk; frozen. Those of tokens are the kit's."""
+class Settings(TokenSettings, tracing.SamplingSettings):
+    """The settings and limits of a desk; frozen. Those of tokens and traces are the kit's."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_DESK_", frozen=True, extra="forbid")
 

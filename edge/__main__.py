@@ -39,6 +39,8 @@ from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 from service_kit.process.settings import problems_of
+from service_kit.tracing.export import open_tracing
+from service_kit.tracing.spans import Tracing
 
 _logger = structlog.get_logger(__name__)
 
@@ -53,7 +55,10 @@ async def serve(settings: Settings) -> None:
     authenticator, keys = open_authenticator(
         settings, metrics.registry, metrics_prefix="parley_edge_"
     )
-    edge, backends = _wire(settings, metrics, authenticator)
+    tracing = open_tracing(
+        settings, "edge", metrics.registry, prefix="parley_edge_", reached=metrics.limits.reached
+    )
+    edge, backends = _wire(settings, metrics, authenticator, tracing)
     drain = Drain(settings, edge.hub, backends)
     connections = Connections(settings, metrics)
     server = Server(build_app(edge, drain, connections), settings, connections)
@@ -82,11 +87,13 @@ async def serve(settings: Settings) -> None:
         await keys.close()
         for backend in backends:
             await backend.close()
+        if tracing is not None:
+            tracing.close()
     _logger.info("stopped")
 
 
 def _wire(
-    settings: Settings, metrics: Metrics, authenticator: Authenticator
+    settings: Settings, metrics: Metrics, authenticator: Authenticator, tracing: Tracing | None
 ) -> tuple[Edge, list[Backend]]:
     """Make the objects that sessions share, each with those below it, and the backends."""
     file, refresh_seconds = settings.credential_file, settings.credentials_refresh_seconds
@@ -98,19 +105,23 @@ def _wire(
     people = People(hub, settings, metrics, asyncio.get_running_loop().time)
     metrics.registry.register(SessionMetrics(hub, people))
 
-    messaging = MessagingBackend(settings.messaging_target, settings, present, metrics)
+    messaging = MessagingBackend(settings.messaging_target, settings, present, metrics, tracing)
     negotiation = moderation = None
     if settings.negotiation_target is not None:
-        negotiation = NegotiationBackend(settings.negotiation_target, settings, present, metrics)
+        negotiation = NegotiationBackend(
+            settings.negotiation_target, settings, present, metrics, tracing
+        )
     if settings.moderation_target is not None:
-        moderation = ModerationBackend(settings.moderation_target, settings, present, metrics)
+        moderation = ModerationBackend(
+            settings.moderation_target, settings, present, metrics, tracing
+        )
     sanctions = SanctionsCache(hub, settings, metrics)
     enforcement = Enforcement(hub, sanctions, messaging, negotiation)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
     deliverers = {
-        MESSAGING: Deliverer(hub, MESSAGING, metrics),
-        NEGOTIATION: Deliverer(hub, NEGOTIATION, metrics),
-        MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement, metrics),
+        MESSAGING: Deliverer(hub, MESSAGING, metrics, tracing),
+        NEGOTIATION: Deliverer(hub, NEGOTIATION, metrics, tracing),
+        MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement, metrics, tracing),
     }
     backends: list[Backend] = [one for one in (messaging, negotiation, moderation) if one]
     feeds = {
@@ -140,6 +151,7 @@ def _wire(
         authenticator,
         metrics,
         routes(metrics),
+        tracing,
     )
     return edge, backends
 

@@ -1,13 +1,18 @@
 """The metrics of an edge, for Prometheus. One registry a process, made by the composition root."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from parley_protocol.errors import CloseCode
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.unknown_words import UnknownWords
+from service_kit.tracing import settings as tracing
 
 # The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").
 LIMITS = (
@@ -42,6 +47,7 @@ LIMITS = (
     "moderation_timeout_seconds",
     "known_standings",
     "http_requests_per_second",
+    *tracing.LIMITS,
 )
 _LIMITS_OF_CLOSES = {
     CloseCode.NO_PONG: "pong_timeout_seconds",
@@ -49,14 +55,53 @@ _LIMITS_OF_CLOSES = {
 }
 # RFC 6455, 7.4.1, and its registry.
 _WEBSOCKET_CLOSES = range(1000, 1016)
+# From what a commit takes to what nobody waits for.
+_PACKET_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
-class Outcomes:
-    """Counts the packets of one opcode by outcome."""
+class Durations:
+    """A histogram for one thread: that of the library takes locks, and costs ten times as much."""
 
-    def __init__(self, packets: Counter, opcode: str) -> None:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.counts = [0] * (len(_PACKET_SECONDS) + 1)
+
+    def observe(self, seconds: float) -> None:
+        """Count a duration."""
+        self.seconds += seconds
+        self.counts[bisect_left(_PACKET_SECONDS, seconds)] += 1
+
+
+class _PacketSeconds(Collector):
+    """Shows how long packets of each opcode took to be answered."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Durations] = {}
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(
+            "parley_edge_packet_seconds",
+            "From a packet's arrival until it is answered, be it with an error.",
+            labels=["opcode"],
+        )
+        for opcode, durations in self.of.items():
+            total, buckets = 0, list[tuple[str, float]]()
+            for bound, count in zip(
+                (*map(str, _PACKET_SECONDS), "+Inf"), durations.counts, strict=True
+            ):
+                total += count
+                buckets.append((bound, total))
+            family.add_metric([opcode], buckets, durations.seconds)
+        yield family
+
+
+class Outcomes:
+    """Counts the packets of one opcode by outcome, and how long they took to be answered."""
+
+    def __init__(self, packets: Counter, opcode: str, seconds: Durations) -> None:
         self._packets = packets
+        self.seconds = seconds
         self.opcode = opcode
         self.ok = packets.labels(opcode=opcode, outcome="ok")
 
@@ -97,6 +142,8 @@ class Metrics:
             " the outcome is known; those unread count as BAD PACKET.",
             ["opcode", "outcome"],
         )
+        self._packet_seconds = _PacketSeconds()
+        registry.register(self._packet_seconds)
         self.bad_packets = self.outcomes("BAD PACKET")
         self.batch_items = Histogram(
             "parley_edge_batch_items",
@@ -180,4 +227,5 @@ class Metrics:
 
     def outcomes(self, opcode: str) -> Outcomes:
         """The counter of the packets of one opcode."""
-        return Outcomes(self._packets, opcode)
+        seconds = self._packet_seconds.of.setdefault(opcode, Durations())
+        return Outcomes(self._packets, opcode, seconds)

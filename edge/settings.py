@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
 from service_kit.process.targets import Target
+from service_kit.tracing.settings import SamplingSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -19,8 +20,8 @@ PerSecond = Annotated[float, Field(gt=0)]
 _ADDRESS = re.compile(r"(?:https?://[A-Za-z0-9.:\[\]-]+(?:[/?][!-~]*)?|/(?!/)[!-~]*)")
 
 
-class Settings(TokenSettings):
-    """The settings and limits of an edge; frozen. Those of tokens are the kit's."""
+class Settings(TokenSettings, SamplingSettings):
+    """The settings and limits of an edge; frozen. Those of tokens and traces are the kit's."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_EDGE_", frozen=True, extra="forbid")
 

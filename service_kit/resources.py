@@ -12,6 +12,7 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import Failures
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
+from service_kit.tracing.spans import Tracing
 from service_kit.watch.hub import WatchHub
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
@@ -29,6 +30,8 @@ class Resources(Generic[SettingsType]):
     failures: Failures
     limits: ReachedLimits
     leases: Leases
+    # None: no spans are made.
+    tracing: Tracing | None = None
 
     @property
     def elsewhere(self) -> Callable[[], int] | None:

@@ -51,6 +51,8 @@ from service_kit.storage.engines import (
 from service_kit.storage.ownership import owned
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
+from service_kit.tracing.export import open_tracing
+from service_kit.tracing.transactions import encoding
 from service_kit.watch.hub import Encode, WatchHub
 
 # Beyond the grace, for what still waits to be written.
@@ -153,6 +155,12 @@ async def _serving(
     registry = CollectorRegistry()
     limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
     limits.show(settings)
+    tracing = open_tracing(settings, service.name, registry, reached=limits.reached)
+    encode, encode_for_everything = service.encode, service.encode_for_everything
+    if tracing is not None:
+        encode = encoding(encode)
+        if encode_for_everything is not None:
+            encode_for_everything = encoding(encode_for_everything)
     failures = replace(service.failures, reached=limits.reached)
     instruments = CallInstruments(registry)
     server = Server(
@@ -163,11 +171,12 @@ async def _serving(
         failures.translate,
         instruments,
         max_connection_age_seconds=settings.connection_age_seconds,
+        tracing=tracing,
     )
     hub = WatchHub(
         position,
-        service.encode,
-        encode_for_everything=service.encode_for_everything,
+        encode,
+        encode_for_everything=encode_for_everything,
         queue_events=settings.watch_queue_events,
         progress_interval=settings.watch_progress_seconds,
         registry=registry,
@@ -182,11 +191,14 @@ async def _serving(
         registry=registry,
         reached=limits.reached,
         probe_seconds=probe_seconds,
+        tracing=tracing,
     )
     registry.register(UnknownWords())
     readers = Readers(reading, settings.reader_threads)
     leases = Leases(leasing, settings.lease_seconds, registry)
-    resources = Resources(settings, writer, readers, hub, registry, failures, limits, leases)
+    resources = Resources(
+        settings, writer, readers, hub, registry, failures, limits, leases, tracing
+    )
     checkpointing = checkpoints(
         address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
     )
@@ -212,6 +224,8 @@ async def _serving(
         # What waits is still written.
         await writer.close()
         await readers.close()
+        if tracing is not None:
+            tracing.close()
     log.info("stopped")
 
 

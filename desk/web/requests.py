@@ -33,6 +33,8 @@ from desk.web.cookies import Cookie
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
+from service_kit.tracing.requests import answering
+from service_kit.tracing.spans import Tracing
 
 _logger = structlog.get_logger(__name__)
 
@@ -64,8 +66,10 @@ class Requests:
         moderation: Moderation,
         authenticator: Authenticator,
         metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
         self.settings = settings
+        self.tracing = tracing
         self.origins = origins
         # Without TLS it is open on this machine alone (origins.read_origins).
         self.cookie = Cookie(secure=any(one.startswith("https:") for one in origins))
@@ -179,7 +183,7 @@ class Requests:
             self.metrics.requests.labels(request=name, status=str(response.status_code)).inc()
             return response
 
-        return answer
+        return answering(self.tracing, f"http {name}", answer)
 
     def refuse(self, refused: RefusedError) -> Response:
         """Answer with a problem."""

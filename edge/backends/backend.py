@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 import grpc
 import structlog
+from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 
 from edge.backends.batcher import Batcher
@@ -27,9 +28,12 @@ from edge.settings import Settings
 from edge.translation.status import CALLER_REFUSED, from_call
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
-from service_kit.authentication.credentials import Present
+from service_kit.authentication.credentials import Metadata, Present
 from service_kit.channels.opening import open_channel
 from service_kit.channels.retries import Retries, is_repeatable
+from service_kit.tracing.calls import calling
+from service_kit.tracing.requests import batching, present_traceparent
+from service_kit.tracing.spans import Tracing
 
 _logger = structlog.get_logger(__name__)
 
@@ -53,6 +57,8 @@ class Event(Protocol):
 
     @property
     def recipients(self) -> Sequence[str]: ...
+    @property
+    def traceparent(self) -> str: ...
 
 
 class _Bound(dict[str, Histogram]):
@@ -80,8 +86,16 @@ class Backend:
     # Whether the service is told who is invisible.
     knows_presence: ClassVar[bool] = False
 
-    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        target: str,
+        settings: Settings,
+        present: Present,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._present = present
         self._metrics = metrics
         self._target = target
@@ -101,11 +115,24 @@ class Backend:
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         method = getattr(stub or self._stub, rpc)
 
+        more: Metadata = ()
+
         def attempt(left: float) -> Awaitable[Any]:
-            made: Awaitable[Any] = method(request, timeout=left, metadata=self._present())
+            metadata = (*self._present(), *more)
+            made: Awaitable[Any] = method(request, timeout=left, metadata=metadata)
             return made
 
-        return await self._measured(rpc, attempt, timeout, lambda: is_repeatable(rpc, request))
+        def repeatable() -> bool:
+            return is_repeatable(rpc, request)
+
+        if self._tracing is None:
+            return await self._measured(rpc, attempt, timeout, repeatable)
+        with calling(rpc) as span:
+            more = span.metadata
+            answer = await self._measured(rpc, attempt, timeout, repeatable)
+            if isinstance(answer, Error):
+                span.end(answer.code)
+            return answer
 
     def _is_away(self) -> bool:
         """Whether no replica can be reached, as far as is known."""
@@ -164,15 +191,24 @@ class Backend:
         linger_seconds: float = 0,
         budget_seconds: float | None = None,
         repeatable: bool = True,
+        traced: Callable[[Any], Any] | None = lambda item: item,
     ) -> Batcher[Any, Any]:
-        """Make a batcher for an RPC: items to its request, its response to a result for each."""
-        settings, metrics = self._settings, self._metrics
+        """Make a batcher for an RPC: items to its request, its response to a result for each.
+
+        `traced` gives the message of an item that says which trace it is part of; None: none does.
+        """
+        settings, metrics, tracing = self._settings, self._metrics, self._tracing
         instruments = metrics.batch_items.labels(call=rpc)
         call = call or partial(self.call, rpc)
 
         async def call_batch(items: list[Any], seconds: float) -> list[Any] | Error:
             instruments.observe(len(items))
-            response = await call(request_of(items), seconds)
+            if tracing is None:
+                response = await call(request_of(items), seconds)
+            else:
+                found = [] if traced is None else list(map(traced, items))
+                with batching(tracing, f"call {rpc}", found, SpanKind.CLIENT):
+                    response = await call(request_of(items), seconds)
             if isinstance(response, Error):
                 return response
             return [result_of(result) for result in results_of(response)]
@@ -187,6 +223,7 @@ class Backend:
             linger_seconds=linger_seconds,
             repeatable=repeatable,
             reached=metrics.limits.reached,
+            stamp=None if tracing is None or traced is None else partial(_stamp, traced),
         )
         metrics.waiting_items.labels(call=rpc).set_function(made.__len__)
         return made
@@ -305,3 +342,9 @@ class Backend:
         for exchange in self._exchanges:
             exchange.close()
         await self._channel.close()
+
+
+def _stamp(traced: Callable[[Any], Any], item: Any) -> None:
+    """Let an item of a batch say which trace it is part of."""
+    if traceparent := present_traceparent():
+        traced(item).traceparent = traceparent

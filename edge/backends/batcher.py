@@ -42,6 +42,7 @@ class Batcher(Generic[Item, Result]):
     there is none within `budget_seconds`. While no call is under way the first item leaves after
     `linger_seconds`. `reached` is told the names of limits. Where an item may be sent again without
     harm (`repeatable`), a batch that meets a defect is halved until the item at fault is alone.
+    `stamp` is given each item where it was submitted.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Batcher(Generic[Item, Result]):
         linger_seconds: float = 0,
         repeatable: bool = False,
         reached: Callable[[str], None] = lambda _limit: None,
+        stamp: Callable[[Item], None] | None = None,
     ) -> None:
         self._call = call
         self._size_of = size_of
@@ -67,6 +69,7 @@ class Batcher(Generic[Item, Result]):
         self._repeatable = repeatable
         self._loop = asyncio.get_running_loop()
         self._reached = reached
+        self._stamp = stamp
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._in_flight: list[_Waiting[Item, Result]] = []
         self._caller: asyncio.Task[None] | None = None
@@ -89,6 +92,8 @@ class Batcher(Generic[Item, Result]):
             self._reached("waiting_items")
             done(OVERLOADED)
             return
+        if self._stamp is not None:
+            self._stamp(item)
         self._submitted += 1
         expires = self._loop.time() + self._budget
         self._waiting.append(_Waiting(item, done, expires))

@@ -16,6 +16,7 @@ from edge.translation.status import from_status
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Present
+from service_kit.tracing.spans import Tracing
 
 
 class Parties(NamedTuple):
@@ -33,8 +34,15 @@ class MessagingBackend(Backend):
     stub: ClassVar[type[Any]] = messaging_pb2_grpc.MessagingServiceStub
     knows_presence = True
 
-    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
-        super().__init__(target, settings, present, metrics)
+    def __init__(
+        self,
+        target: str,
+        settings: Settings,
+        present: Present,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+    ) -> None:
+        super().__init__(target, settings, present, metrics, tracing)
         self._most_parties = settings.known_standings
         self._parties: dict[str, Parties] = {}
         self._stream = self._exchange(Op.CREATE_MSG.rpc, _is_repeatable)

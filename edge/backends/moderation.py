@@ -14,6 +14,7 @@ from edge.metrics import Metrics
 from edge.settings import Settings
 from parley_protocol.errors import Error
 from service_kit.authentication.credentials import Present
+from service_kit.tracing.spans import Tracing
 
 _DISPUTES_PAGE = 100
 
@@ -25,14 +26,23 @@ class ModerationBackend(Backend):
     contract: ClassVar[Any] = pb
     stub: ClassVar[type[Any]] = moderation_pb2_grpc.ModerationServiceStub
 
-    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
-        super().__init__(target, settings, present, metrics)
+    def __init__(
+        self,
+        target: str,
+        settings: Settings,
+        present: Present,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+    ) -> None:
+        super().__init__(target, settings, present, metrics, tracing)
         self.get_standing: Batcher[str, pb.Standing] = self._batcher(
             "BatchGetStandings",
             lambda users: pb.BatchGetStandingsRequest(users=users),
             lambda standing: standing,
             results_of=lambda response: response.standings,
             size_of=len,
+            # Names of users, who are asked about once for all that wait.
+            traced=None,
             budget_seconds=settings.moderation_timeout_seconds,
         )
 

@@ -15,6 +15,7 @@ from edge.settings import Settings
 from edge.translation.status import from_status
 from parley_protocol.errors import Error
 from service_kit.authentication.credentials import Present
+from service_kit.tracing.spans import Tracing
 
 _RPC = "StreamCommands"
 
@@ -56,8 +57,15 @@ class NegotiationBackend(Backend):
     contract: ClassVar[Any] = pb
     stub: ClassVar[type[Any]] = negotiation_pb2_grpc.NegotiationServiceStub
 
-    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
-        super().__init__(target, settings, present, metrics)
+    def __init__(
+        self,
+        target: str,
+        settings: Settings,
+        present: Present,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+    ) -> None:
+        super().__init__(target, settings, present, metrics, tracing)
         self._plain = self._commands("plain")
         # About words messaging is asked, for which the others need not wait.
         self._worded = self._commands("worded")
@@ -83,6 +91,7 @@ class NegotiationBackend(Backend):
             size_of=lambda one: one.command.ByteSize(),
             # Without a key it would be done twice.
             repeatable=False,
+            traced=lambda one: one.command,
         )
 
     def carry_out(

@@ -9,13 +9,18 @@ from edge.push.hub import Hub
 from edge.push.render import RENDERERS, note_untold, render
 from parley_protocol.packets import Op
 from parley_protocol.payloads.connection import Resumed
+from service_kit.tracing.requests import pushing
+from service_kit.tracing.spans import Tracing
 
 
 class Deliverer:
     """Pushes what one backend tells to the sessions of a hub."""
 
-    def __init__(self, hub: Hub, backend: str, metrics: Metrics) -> None:
+    def __init__(
+        self, hub: Hub, backend: str, metrics: Metrics, tracing: Tracing | None = None
+    ) -> None:
         self._hub = hub
+        self._tracing = tracing
         self._backend = backend
         self._metrics = metrics
         self._renderer = RENDERERS[backend]
@@ -41,6 +46,9 @@ class Deliverer:
         lost: set[str] = set()
         for index, event in enumerate(events):
             stored, origin = is_stored(event), origin_of(event)
+            span = None
+            if self._tracing is not None and event.traceparent:
+                span = pushing(self._tracing, event.traceparent, f"push {backend}")
             for user in event.recipients:
                 if only is not None and user != only:
                     continue
@@ -60,6 +68,8 @@ class Deliverer:
                     note_untold(self._metrics, backend)
                     if stored:
                         lost.add(user)
+            if span is not None:
+                span.end()
         if lost:
             self.start_over(lost, Position(epoch, revision), everyone=True)
 

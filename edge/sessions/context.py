@@ -15,6 +15,7 @@ from edge.sessions.people import People
 from edge.sessions.requests import Route
 from edge.settings import Settings
 from service_kit.authentication.authenticator import Authenticator
+from service_kit.tracing.spans import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,5 @@ class Edge:
     metrics: Metrics
     # By the number of the opcode.
     routes: Mapping[int, Route]
+    # None: no spans are made.
+    tracing: Tracing | None = None

@@ -188,8 +188,7 @@ class Delivery(ABC):
 
     def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR."""
-        re.outcomes.failed(error.code)
-        re.end()
+        re.failed(error.code)
         self.send(Op.ERROR, error, re=re.id)
 
     def part_writes(self) -> Awaitable[None] | None:

@@ -16,6 +16,7 @@ from edge.sanctions.reader import SanctionsReader
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import Activity, Op
 from parley_protocol.payloads.moderation import Sanction
+from service_kit.tracing.spans import Tracing
 
 
 class Enforcement:
@@ -105,8 +106,9 @@ class ModerationDeliverer(Deliverer):
         reader: SanctionsReader,
         enforcement: Enforcement,
         metrics: Metrics,
+        tracing: Tracing | None = None,
     ) -> None:
-        super().__init__(hub, MODERATION, metrics)
+        super().__init__(hub, MODERATION, metrics, tracing)
         self._sanctions = sanctions
         self._reader = reader
         self._enforcement = enforcement

@@ -1,6 +1,7 @@
 """Packets of clients on their way to a handler: the row of the dispatch table, and the request."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ import msgspec
 from edge.metrics import Outcomes
 from edge.sessions.people import Person
 from parley_protocol.packets import Activity, Format, Op
+from service_kit.tracing.requests import Asked
+from service_kit.tracing.spans import OK
 
 
 class Writes:
@@ -53,6 +56,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     # Who asks, and the bytes that are held until it is answered.
     person: Person | None = None
     size: int = 0
+    # When it came, by time.perf_counter; 0 for one of which no more was read than its name.
+    began: float = 0
+    # None where no traces are made.
+    trace: Asked | None = None
 
     def within(self, conversation: str) -> "Request":
         """The same, about a conversation that was looked up."""
@@ -61,7 +68,21 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     def done(self) -> None:
         """Count it as handled, where no answer does."""
         self.outcomes.ok.inc()
+        self._took(OK)
         self.end()
+
+    def failed(self, code: str) -> None:
+        """Count it as answered with an error of this code."""
+        self.outcomes.failed(code)
+        self._took(code)
+        self.end()
+
+    def _took(self, outcome: str) -> None:
+        if self.began:
+            seconds = time.perf_counter() - self.began
+            self.outcomes.seconds.observe(seconds)
+            if self.trace is not None:
+                self.trace.end(outcome, seconds)
 
     def end(self) -> None:
         """Note that it is answered, or that nobody waits for the answer any more."""

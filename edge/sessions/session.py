@@ -23,6 +23,7 @@ from parley_protocol import packets
 from parley_protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from parley_protocol.payloads.moderation import Standing
 from service_kit.authentication.claims import Principal
+from service_kit.tracing.requests import Asked
 
 _logger = structlog.get_logger(__name__)
 
@@ -182,14 +183,33 @@ class Session(Delivery):
                 ),
             )
             return
-        re = Request(envelope.id, route.outcomes, route.answer)
+        began = time.perf_counter()
+        if (tracing := self.edge.tracing) is None:
+            self._dispatch(envelope, route, data, began, None)
+            return
+        trace = Asked(tracing, f"packet {route.outcomes.opcode}")
+        if trace.active is None:
+            self._dispatch(envelope, route, data, began, trace)
+            return
+        with trace.within():
+            self._dispatch(envelope, route, data, began, trace)
+
+    def _dispatch(
+        self,
+        envelope: packets.ClientEnvelope,
+        route: Route,
+        data: str | bytes,
+        began: float,
+        trace: Asked | None,
+    ) -> None:
+        re = Request(envelope.id, route.outcomes, route.answer, began=began, trace=trace)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
             size = len(data)
             if (refused := self.person.refused(size)) is not None:
                 self.fail(re, refused)
                 return
-            re = self._admitted(envelope, route, payload, size)
+            re = self._admitted(re, route, payload, size)
             if (forbidden := self.forbidden(re)) is not None:
                 self.fail(re, forbidden)
                 return
@@ -204,9 +224,7 @@ class Session(Delivery):
             elif envelope.op == packets.Op.PONG:
                 self.edge.hub.pongs.learn(data, re.outcomes)
 
-    def _admitted(
-        self, envelope: packets.ClientEnvelope, route: Route, payload: Any, size: int
-    ) -> Request:
+    def _admitted(self, re: Request, route: Route, payload: Any, size: int) -> Request:
         """A request that counts from now on among the writes and the bytes of its person."""
         conversation = getattr(payload, "conversation", UNSET) or ""
         activity = packets.activity_of(route.activity, payload)
@@ -215,14 +233,16 @@ class Session(Delivery):
             writes.begin()
         self.person.hold(size)
         return Request(
-            envelope.id,
-            route.outcomes,
-            route.answer,
+            re.id,
+            re.outcomes,
+            re.answer,
             activity,
             conversation,
             writes,
             self.person,
             size,
+            re.began,
+            re.trace,
         )
 
     def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -344,5 +364,4 @@ def _end_cancelled(
     """End a request whose socket is gone, and with it whoever asked; perhaps before it began."""
     if task.cancelled():
         waiting.close()
-        re.outcomes.failed("CANCELLED")
-        re.end()
+        re.failed("CANCELLED")

@@ -65,8 +65,7 @@ class OneRequest:
 
     def fail(self, re: requests.Request, error: Error) -> None:
         """Keep a refusal."""
-        re.outcomes.failed(error.code)
-        re.end()
+        re.failed(error.code)
         self.answered = error
 
 

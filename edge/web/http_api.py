@@ -31,6 +31,7 @@ from parley_protocol.errors import Error, ErrorCode
 from parley_protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
 from parley_protocol.payloads.moderation import Standing
 from service_kit.authentication.errors import AuthenticationError
+from service_kit.tracing.requests import answering
 
 _logger = structlog.get_logger(__name__)
 
@@ -130,7 +131,8 @@ class HttpApi:
             self.edge.metrics.http_requests.labels(request=name, status=str(status.value)).inc()
             return Response(body, status, headers=headers, media_type=media_type)
 
-        return Route(path, answer, methods=[method, "OPTIONS"])
+        traced = answering(self.edge.tracing, f"http {method} {path}", answer)
+        return Route(path, traced, methods=[method, "OPTIONS"])
 
     def _allow(self, request: Request) -> Mapping[str, str]:
         """Let the page that asked read the answer, if it may."""

@@ -118,7 +118,9 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
     ) -> pb.BatchCreateMessagesResponse:
         check_batch("requests", request.requests, self._settings.max_batch)
         commands = [requests.create_message(one) for one in request.requests]
-        outcomes = await self._writer.submit(self._create_message, commands)
+        outcomes = await self._writer.submit(
+            self._create_message, commands, messages=request.requests
+        )
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, StoredMessage):
                 self._typing.end(command.actor, outcome.message.conversation_id)
@@ -353,7 +355,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             pb.MarkResult(watermark=translation.watermark(outcome))
             if isinstance(outcome, Watermark)
             else pb.MarkResult(status=self._failures.status(outcome))
-            for outcome in await self._writer.submit(operation, commands)
+            for outcome in await self._writer.submit(operation, commands, messages=marks)
         ]
 
     def _page_limit(self, name: str, asked: int) -> int:

@@ -85,7 +85,7 @@ class _Run:
         for one in around:
             turned = one.with_side(turn(one.side(actor), revision), revision)
             self.working_set.change(renumber(one, turned))
-        self.transaction.emit((actor,), answer)
+        self.transaction.emit((actor,), answer, command)
         if presence:
             self.tell(actor, user, block, around)
             self.tell(user, actor, block, around)

@@ -85,7 +85,8 @@ class _Run:
         conversation = self.working_set.by_id[message.conversation_id]
         withheld = message.was_withheld_last
         recipients = (command.actor,) if withheld else readers(conversation, message)
-        self.transaction.emit(recipients, event.with_counts(conversation, recipients))
+        counted = event.with_counts(conversation, recipients)
+        self.transaction.emit(recipients, counted, command)
         return self.answer(command, event, duplicate=False)
 
     def answer(

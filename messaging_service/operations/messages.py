@@ -118,7 +118,7 @@ class _MessageCreation:
             unread = tuple(conversation.side(user).unread for user in readers)
             versions = tuple(conversation.side(user).version for user in readers)
         created = MessageCreated(message, unread, versions, command.origin)
-        self.transaction.emit(readers, created)
+        self.transaction.emit(readers, created, command)
         return StoredMessage(message, duplicate=False)
 
     def repeat(self, command: CreateMessage) -> StoredMessage | Refusal:

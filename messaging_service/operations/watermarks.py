@@ -109,7 +109,7 @@ def _mark(
             event = WatermarkMoved(
                 kind.read, actor, message, transaction.now, *shown, one.mark.origin
             )
-            transaction.emit(_recipients(kind, one, transaction.revision), event)
+            transaction.emit(_recipients(kind, one, transaction.revision), event, one.mark)
     return outcomes
 
 

@@ -56,7 +56,9 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
     async def apply(position: Position, events: Sequence[Any]) -> None:
         await _apply(resources.writer, add, position, events)
 
-    return Follower("messaging", source, resources.readers, apply, metrics)
+    return Follower(
+        "messaging", source, resources.readers, apply, metrics, tracing=resources.tracing
+    )
 
 
 async def _apply(

@@ -96,7 +96,7 @@ class _Runner(IdempotentRunner[AnyTask, UsedKey, AnyAnswer]):
         target = aggregate.keep(effect.state)
         if task.seen is not None:
             unit.contents += [(target, one.evidence.id, one.content) for one in task.seen.snapshots]
-        unit.record(target, effect.events)
+        unit.record(target, effect.events, task)
 
     def show_current(self, refusal: Refusal, command: object) -> Refusal:
         """Let a refusal bear how things stand as the actor sees them."""

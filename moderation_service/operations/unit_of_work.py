@@ -67,14 +67,17 @@ class UnitOfWork:
         self.changed: dict[str, None] = {}
         self.revised: dict[str, None] = {}
         self.events: list[Event] = []
+        # By case or dispute, the task that changed it last, for its trace.
+        self.causes: dict[str, object] = {}
         self.contents: list[tuple[str, str, bytes]] = []
         self.forgotten: dict[str, None] = {}
         # The case or dispute, the user and the alias of each.
         self.erasures: list[tuple[str, str, str]] = []
 
-    def record(self, target: str, events: Sequence[Event]) -> None:
-        """Record what has happened to a case or dispute."""
+    def record(self, target: str, events: Sequence[Event], cause: object = None) -> None:
+        """Record what has happened to a case or dispute, by the task `cause`."""
         self.changed[target] = None
+        self.causes[target] = cause
         self.events += events
 
     def erase(
@@ -212,7 +215,7 @@ class UnitOfWork:
             self.transaction.now,
         )
         for one, content in told:
-            self.transaction.emit(one.recipients, content)
+            self.transaction.emit(one.recipients, content, self.causes.get(one.target))
 
     def _described(self, event: Event) -> list[tuple[Notification, Content]]:
         """Say what an event means to those who learn of it."""

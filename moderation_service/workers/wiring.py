@@ -190,4 +190,6 @@ def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Followe
     """Make the follower of negotiation. Raises ValueError for a credential that can not be read."""
     source = read_source(resources.settings, NEGOTIATION, negotiation_pb2, NegotiationServiceStub)
     metrics = FollowerMetrics(resources.registry)
-    return Follower("moderation", source, resources.readers, holds.apply, metrics)
+    return Follower(
+        "moderation", source, resources.readers, holds.apply, metrics, tracing=resources.tracing
+    )

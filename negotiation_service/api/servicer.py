@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 import grpc
+from opentelemetry.trace import SpanKind
 from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
@@ -28,6 +29,7 @@ from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_lim
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
+from service_kit.tracing.requests import batching
 from service_kit.watch.changes import ChangedUsers, ChangePage
 
 CommandType = TypeVar("CommandType", bound=Command)
@@ -58,6 +60,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         self._operation = operation
         self._timers = timers
         self._failures = resources.failures
+        self._tracing = resources.tracing
         self._facts = FactFinder(resources.readers, messaging)
 
     async def CreateService(
@@ -96,7 +99,10 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         async for request in request_iterator:
             try:
                 check_batch("commands", request.commands, self._settings.max_batch)
-                outcomes = await self._carry_out_steps([_read(one) for one in request.commands])
+                with batching(self._tracing, "StreamCommands", request.commands, SpanKind.SERVER):
+                    outcomes = await self._carry_out_steps(
+                        [_read(one) for one in request.commands], messages=request.commands
+                    )
             except Exception as error:
                 status = self._failures.translate(error)
                 if status is None:
@@ -226,7 +232,10 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         return accepted(outcome)
 
     async def _carry_out_steps(
-        self, commands: Sequence[PartyCommand | Refusal], seconds_left: float | None = None
+        self,
+        commands: Sequence[PartyCommand | Refusal],
+        seconds_left: float | None = None,
+        messages: Sequence[pb.Command] = (),
     ) -> list[Answer | Refusal | Exception]:
         """Carry out what parties ask for, in order, with the facts that messaging knows; one
         outcome for each. What was refused before stays so.
@@ -247,14 +256,17 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
                 tasks[number] = Task(command, facts)
             else:
                 outcomes[number] = facts
-        outcomes.update(zip(tasks, await self._write([*tasks.values()]), strict=True))
+        brought = [messages[number] for number in tasks] if messages else ()
+        outcomes.update(zip(tasks, await self._write([*tasks.values()], brought), strict=True))
         return [outcomes[number] for number in range(len(commands))]
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._reached, name, asked)
 
-    async def _write(self, tasks: Sequence[Task]) -> list[Answer | Refusal | Exception]:
-        return await self._writer.submit(self._operation, tasks, self._expect)
+    async def _write(
+        self, tasks: Sequence[Task], messages: Sequence[pb.Command] = ()
+    ) -> list[Answer | Refusal | Exception]:
+        return await self._writer.submit(self._operation, tasks, self._expect, messages)
 
     def _expect(self, outcomes: Sequence[Answer | Refusal | Exception]) -> None:
         """Learn when timers are due, also if whoever called has gone meanwhile."""

@@ -111,7 +111,7 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
             if isinstance(decision.current, Deal):
                 return replace(decision, current=self.show(decision.current, task.command))
             return decision
-        self.work.record(decision)
+        self.work.record(decision, task)
         if isinstance(task.command, CreateService):
             self.opened.append(decision.deal)
         shown = self.show(decision.deal, task.command)
@@ -128,7 +128,7 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
             if deal:
                 # Its time may be up, which is an event of its own.
                 fired = fire_timers(deal, self.now, self.limits)
-                self.work.record(fired)
+                self.work.record(fired, task)
                 deal = fired.deal
         else:
             deal = self.work.deals.get(command.service)

@@ -32,18 +32,21 @@ class UnitOfWork:
         self.created: dict[str, None] = {}
         self.changed: dict[str, None] = {}
         self.events: list[Numbered] = []
+        # Of each event, the task that led to it, for its trace.
+        self.causes: list[object] = []
 
     def open_deal(self, conversation: str) -> Deal | None:
         """Give the deal of a conversation that is open, or was last."""
         return self.deals.get(self.open_deals.get(conversation, ""))
 
-    def record(self, decision: Decision) -> None:
-        """Keep what a decision has changed."""
+    def record(self, decision: Decision, cause: object = None) -> None:
+        """Keep what a decision has changed; `cause` is the task that was decided."""
         if not decision.events:
             return
         deal = decision.deal
         before = self.deals.get(deal.id)
         self.events += number_events(before, decision.events)
+        self.causes += [cause] * len(decision.events)
         self.deals[deal.id] = deal
         if before is None:
             self.created[deal.id] = None
@@ -67,10 +70,10 @@ class UnitOfWork:
         storage.insert_events(connection, told, revision)
         storage.replace_timers(connection, [*changed, *created])
         storage.insert_keys(connection, new_keys.items(), revision, transaction.now)
-        for deal, event, number in happened:
+        for (deal, event, number), cause in zip(happened, self.causes, strict=True):
             restricted = restricted_parties(deal, forbidden)
             notification = ServiceChanged(event, number, deal, transaction.now, limits, restricted)
-            transaction.emit(recipients(deal, event), notification)
+            transaction.emit(recipients(deal, event), notification, cause)
 
 
 def restricted_parties(deal: Deal, forbidden: Forbidden) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.rules import Position
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable, WriterOverloaded
+from service_kit.tracing.follow import following
+from service_kit.tracing.spans import Tracing
 
 _OPTIONS = (
     # One commit for many may be far more than the 4 MiB of default; the service bounds it.
@@ -109,8 +111,10 @@ class Follower:
         call_timeout_seconds: float = 5.0,
         silence_seconds: float = 5.0,
         progress_revisions: int = 1_000,
+        tracing: Tracing | None = None,
     ) -> None:
         self._name = name
+        self._tracing = tracing
         self._source = source
         self._readers = readers
         self._apply = apply
@@ -230,7 +234,8 @@ class Follower:
         if ahead < 0 or (ahead == 0 and events):
             return
         if events or position.revision - self._stored >= self._progress:
-            await self._apply(position, events)
+            with following(self._tracing, self._source.name, events):
+                await self._apply(position, events)
             self._note_stored(position)
         self._position = position
         self._measure()

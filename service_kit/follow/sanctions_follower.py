@@ -50,7 +50,15 @@ def sanctions_follower(
     async def caught_up(position: Position) -> None:
         await submit(sanctions.CaughtUp(position.epoch))
 
-    return Follower(name, source, resources.readers, apply, metrics, caught_up=caught_up)
+    return Follower(
+        name,
+        source,
+        resources.readers,
+        apply,
+        metrics,
+        caught_up=caught_up,
+        tracing=resources.tracing,
+    )
 
 
 async def _submit(

@@ -8,6 +8,8 @@ from typing import Annotated, NamedTuple, NoReturn, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service_kit.tracing import settings as tracing
+
 SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
@@ -45,11 +47,12 @@ KIT_LIMITS = (
     "max_waiting_items",
     "retention_batch",
     "sqlite_log_bytes",
+    *tracing.LIMITS,
 )
 """The settings below that are limits, each counted when it is reached."""
 
 
-class ServiceSettings(Settings):
+class ServiceSettings(Settings, tracing.TracingSettings):
     """Settings that every service has."""
 
     listen: Address = "127.0.0.1:0"

@@ -14,6 +14,7 @@ from service_kit.channels.opening import open_channel
 from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
+from service_kit.tracing.calls import calling
 
 _OPTIONS = (
     # A refusal may bear how things stand.
@@ -53,11 +54,14 @@ class Client:
             timeout = max(0.0, min(timeout, seconds_left))
         call = getattr(self._stub, method)
         try:
-            return await self._retries.run(
-                lambda seconds: call(request, metadata=self._present(), timeout=seconds),
-                timeout,
-                lambda: is_repeatable(method, request),
-            )
+            with calling(method) as span:
+                return await self._retries.run(
+                    lambda seconds: call(
+                        request, metadata=(*self._present(), *span.metadata), timeout=seconds
+                    ),
+                    timeout,
+                    lambda: is_repeatable(method, request),
+                )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._timed_out()

@@ -22,6 +22,8 @@ from service_kit.rpc.admission import (
 from service_kit.rpc.instruments import CallInstruments, Exchange, MethodInstruments
 from service_kit.rpc.names import reading_names
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
+from service_kit.tracing.calls import serving
+from service_kit.tracing.spans import Tracing
 
 
 class StreamAged(Exception):  # noqa: N818, the name says what is the case
@@ -43,9 +45,11 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         instruments: CallInstruments,
         admission: AdmissionInterceptor,
         stream_seconds: float = 0,
+        tracing: Tracing | None = None,
     ) -> None:
         self._stream_seconds = stream_seconds or math.inf
         self._instruments = instruments
+        self._tracing = tracing
         self._admission = admission
         # By method; the same for all of its calls.
         self._wrapped: dict[str, Handler] = {}
@@ -94,7 +98,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
                 counted.end(began, code)
 
         return grpc.unary_unary_rpc_method_handler(
-            call,
+            call if self._tracing is None else serving(self._tracing, method, call),
             reading_names(handler.request_deserializer),
             handler.response_serializer,
         )

@@ -17,6 +17,7 @@ from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.rpc.admission import AdmissionInterceptor
 from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.interceptors import BoundaryInterceptor
+from service_kit.tracing.spans import Tracing
 
 _logger = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class Server:
         instruments: CallInstruments,
         *,
         max_connection_age_seconds: float = 0,
+        tracing: Tracing | None = None,
     ) -> None:
         options = list(OPTIONS)
         if max_connection_age_seconds:
@@ -83,6 +85,7 @@ class Server:
                     admission,
                     # gRPC ends connections when they are up to a tenth older than that.
                     max_connection_age_seconds * 1.1,
+                    tracing,
                 ),
             ],
             options=options,

@@ -21,6 +21,15 @@ from sqlalchemy.exc import DBAPIError
 
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import why_unavailable
+from service_kit.tracing.spans import Tracing
+from service_kit.tracing.transactions import (
+    Caused,
+    Noted,
+    Traced,
+    TransactionTrace,
+    note,
+    tracing_transaction,
+)
 
 _PROBE_SECONDS = 1.0
 
@@ -63,14 +72,19 @@ class Transaction:
     now: int
     changed: bool = False
     events: Events = field(default_factory=list)
+    trace: TransactionTrace | None = None
 
     def touch(self) -> None:
         """Say that a row was written; without this or an event nothing is committed."""
         self.changed = True
 
-    def emit(self, recipients: tuple[str, ...], event: object) -> None:
-        """Tell the recipients of an event, after the commit."""
+    def emit(self, recipients: tuple[str, ...], event: object, cause: object | None = None) -> None:
+        """Tell the recipients of an event, after the commit. `cause` is the command that led to it,
+        whose trace goes on with the event.
+        """
         self.changed = True
+        if self.trace is not None and (traceparent := self.trace.of(cause)):
+            event = Caused(event, traceparent)
         self.events.append((recipients, event))
 
 
@@ -85,6 +99,7 @@ class _Submission:
     future: asyncio.Future[list[Any]]
     outcome: list[Any] | Exception = field(default_factory=list)
     heard: Callable[[list[Any]], None] | None = None
+    noted: Noted | None = None
 
 
 class Writer:
@@ -94,6 +109,7 @@ class Writer:
     After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
     revision the database was found, before anything later is delivered. `reached(name)` is called,
     in any thread, when a limit is. Every `probe_seconds` without work the database is looked at.
+    With `tracing` transactions have spans.
     """
 
     def __init__(
@@ -107,8 +123,10 @@ class Writer:
         registry: CollectorRegistry | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
         probe_seconds: float | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._engine = engine
+        self._tracing = tracing
         self._probe_seconds = probe_seconds
         # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
         self._connection: Connection | None = None
@@ -145,17 +163,21 @@ class Writer:
         operation: Operation[CommandType, OutcomeType],
         items: Sequence[CommandType],
         heard: Callable[[list[OutcomeType | Exception]], None] | None = None,
+        messages: Sequence[Traced] = (),
     ) -> list[OutcomeType | Exception]:
         """Run `operation` on `items` in the next transaction; one result for each item.
 
         An item that fails unexpectedly has an UnexpectedFailure or StorageUnavailable as its
         result. Raises WriterOverloaded, and StorageUnavailable when nothing was stored at all.
         `heard` is given the results also when nobody waits for them any more: it is for what has to
-        follow from what was stored.
+        follow from what was stored. `messages` are those that brought the items, one each, where
+        each may be in a trace of its own.
         """
         if not items:
             return []
         submission = _Submission(operation, items, self._loop.create_future(), heard=heard)
+        if self._tracing is not None:
+            submission.noted = note(messages, len(items))
         with self._wake:
             if self._closing:
                 raise StorageUnavailable("the writer is closed")
@@ -216,13 +238,23 @@ class Writer:
 
     def _together(self, submissions: list[_Submission]) -> tuple[int, Events]:
         """Run all in one transaction; a revision of 0 says that nothing was written."""
+        if self._tracing is None or not submissions:
+            return self._transact(submissions, None)
+        with tracing_transaction(self._tracing) as trace:
+            for one in submissions:
+                trace.add(one.items, one.noted)
+            return self._transact(submissions, trace)
+
+    def _transact(
+        self, submissions: list[_Submission], trace: TransactionTrace | None
+    ) -> tuple[int, Events]:
         by_operation: dict[Operation[Any, Any], list[_Submission]] = {}
         for submission in submissions:
             by_operation.setdefault(submission.operation, []).append(submission)
         try:
             connection, transaction, revision = self._begin()
             try:
-                return self._run_operations(connection, transaction, revision, by_operation)
+                return self._run_operations(connection, transaction, revision, by_operation, trace)
             finally:
                 if transaction.is_active:
                     transaction.rollback()
@@ -263,10 +295,11 @@ class Writer:
         transaction: RootTransaction,
         revision: int,
         by_operation: dict[Operation[Any, Any], list[_Submission]],
+        trace: TransactionTrace | None,
     ) -> tuple[int, Events]:
         # Wall clocks step back now and then; the times of one process do not.
         self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
-        work = Transaction(connection, revision, self._last_now)
+        work = Transaction(connection, revision, self._last_now, trace=trace)
         if self._uncertain:
             self._hand_over(self._catch_up, work.revision - 1)
             self._uncertain = False
@@ -286,6 +319,8 @@ class Writer:
             # Refusals and repeats spend no revision.
             transaction.rollback()
             return 0, []
+        if trace is not None:
+            trace.committing(revision)
         began = time.perf_counter()
         try:
             transaction.commit()

@@ -25,6 +25,7 @@ OTHERS = {
     "idempotency_key",
     "note",
     "origin",
+    "traceparent",
     "page_token",
     "reason",
     "rule",

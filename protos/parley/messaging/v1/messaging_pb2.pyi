@@ -403,6 +403,7 @@ class CreateMessageRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     conversation_id: _builtins.str
     """Exactly one of conversation_id and to is set. `to` opens or finds the conversation with that
@@ -417,6 +418,8 @@ class CreateMessageRequest(_message.Message):
     """
     origin: _builtins.str
     """Comes back in the event, so that the sender's socket can be told from the sender's others."""
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) that this is part of; empty for what is in none."""
     def __init__(
         self,
         *,
@@ -427,10 +430,11 @@ class CreateMessageRequest(_message.Message):
         text: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
         origin: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "idempotency_key", b"idempotency_key", "origin", b"origin", "subject", b"subject", "text", b"text", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "idempotency_key", b"idempotency_key", "origin", b"origin", "subject", b"subject", "text", b"text", "to", b"to", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1184,11 +1188,14 @@ class Mark(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     SEQ_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     conversation_id: _builtins.str
     seq: _builtins.int
     """Up to and including this message; 0: all there is."""
     origin: _builtins.str
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) that this is part of; empty for what is in none."""
     def __init__(
         self,
         *,
@@ -1196,10 +1203,11 @@ class Mark(_message.Message):
         conversation_id: _builtins.str = ...,
         seq: _builtins.int = ...,
         origin: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "origin", b"origin", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "origin", b"origin", "seq", b"seq", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1368,19 +1376,23 @@ class TypingSignal(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     TYPING_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     conversation_id: _builtins.str
     typing: _builtins.bool
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) that this is part of; empty for what is in none."""
     def __init__(
         self,
         *,
         actor: _builtins.str = ...,
         conversation_id: _builtins.str = ...,
         typing: _builtins.bool = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "conversation_id", b"conversation_id", "traceparent", b"traceparent", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1631,6 +1643,9 @@ class Event(_message.Message):
     PRESENCE_FIELD_NUMBER: _builtins.int
     MESSAGE_CHANGED_FIELD_NUMBER: _builtins.int
     BLOCK_CHANGED_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) of what caused it; empty in ListChanges, and for what is in none."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1664,10 +1679,11 @@ class Event(_message.Message):
         presence: Global___Presence | None = ...,
         message_changed: Global___MessageChanged | None = ...,
         block_changed: Global___BlockChanged | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["block_changed", b"block_changed", "delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_changed", b"block_changed", "delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_changed", b"block_changed", "delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "traceparent", b"traceparent", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence", "message_changed", "block_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015

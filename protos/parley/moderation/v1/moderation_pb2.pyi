@@ -2884,6 +2884,9 @@ class Event(_message.Message):
     CONVERSATION_LOCK_CHANGED_FIELD_NUMBER: _builtins.int
     MESSAGE_REMOVAL_CHANGED_FIELD_NUMBER: _builtins.int
     CASE_CHANGED_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) of what caused it; empty in ListChanges, and for what is in none."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -2917,10 +2920,11 @@ class Event(_message.Message):
         conversation_lock_changed: Global___ConversationLockChanged | None = ...,
         message_removal_changed: Global___MessageRemovalChanged | None = ...,
         case_changed: Global___CaseChanged | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "case_changed", b"case_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "case_changed", b"case_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "recipients", b"recipients", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "case_changed", b"case_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "recipients", b"recipients", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["report_status_changed", "sanctioned", "sanction_lifted", "appeal_status_changed", "dispute_changed", "standing_changed", "conversation_lock_changed", "message_removal_changed", "case_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015

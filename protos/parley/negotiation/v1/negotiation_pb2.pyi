@@ -952,6 +952,9 @@ class Command(_message.Message):
     END_NEGOTIATION_FIELD_NUMBER: _builtins.int
     TERMINATE_SERVICE_FIELD_NUMBER: _builtins.int
     SUBMIT_NOTE_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) that this is part of; empty for what is in none."""
     @_builtins.property
     def create_service(self) -> Global___CreateServiceRequest: ...
     @_builtins.property
@@ -970,10 +973,11 @@ class Command(_message.Message):
         end_negotiation: Global___EndNegotiationRequest | None = ...,
         terminate_service: Global___TerminateServiceRequest | None = ...,
         submit_note: Global___SubmitNoteRequest | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_service", b"create_service", "edit_price", b"edit_price", "end_negotiation", b"end_negotiation", "submit_note", b"submit_note", "terminate_service", b"terminate_service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_service", b"create_service", "edit_price", b"edit_price", "end_negotiation", b"end_negotiation", "submit_note", b"submit_note", "terminate_service", b"terminate_service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_service", b"create_service", "edit_price", b"edit_price", "end_negotiation", b"end_negotiation", "submit_note", b"submit_note", "terminate_service", b"terminate_service", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_service", "edit_price", "end_negotiation", "terminate_service", "submit_note"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
@@ -1398,6 +1402,9 @@ class Event(_message.Message):
 
     RECIPIENTS_FIELD_NUMBER: _builtins.int
     SERVICE_CHANGED_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    traceparent: _builtins.str
+    """The trace (W3C traceparent) of what caused it; empty in ListChanges, and for what is in none."""
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1407,10 +1414,11 @@ class Event(_message.Message):
         *,
         recipients: _abc.Iterable[_builtins.str] | None = ...,
         service_changed: Global___ServiceChanged | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "service_changed", b"service_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "recipients", b"recipients", "service_changed", b"service_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "recipients", b"recipients", "service_changed", b"service_changed", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["service_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015

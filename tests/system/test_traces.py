@@ -1,0 +1,160 @@
+"""Traces, through real processes, as a collector gets them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from parley_protocol.packets import Op
+from tests.support.collector import Collector, names
+from tests.support.moderator import moderating
+from tests.support.system import SERVICES, System
+from tests.support.waiting import eventually
+from tests.system.conftest import Connect
+from tests.system.deals import begin
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with Collector() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def traced_system(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> Iterator[System]:
+    """All services, two edges and a desk, every packet of which is in a trace."""
+    told = {"traces_endpoint": collector.endpoint}
+    with System(tmp_path_factory.mktemp("traced"), **told) as system:
+        for name in SERVICES:
+            system.settings.setdefault(name, {}).update(told)
+        system.start_services(*SERVICES)
+        for _ in range(2):
+            system.start_edge(**told, traces_sample_rate=1)
+        yield system
+
+
+async def test_one_trace_goes_from_the_packet_to_the_commit_and_the_push(
+    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+) -> None:
+    """Ann's message: her edge, the call, the transaction with its commit, and the push to Bob."""
+    writer = await connect(traced_system, alice)
+    reader = await connect(traced_system, bob)
+    await writer.write(bob, "Hello")
+    await reader.expect(Op.ALERT_NEW_MSG)
+
+    def find() -> bool:
+        return any(
+            {
+                ("edge", "packet CREATE MSG"),
+                ("edge", "call StreamCreateMessages"),
+                ("messaging", "transaction"),
+                ("messaging", "commit"),
+                ("messaging", "write"),
+                ("edge", "push messaging"),
+            }
+            <= names(collector.of(root.trace))
+            for root in collector.named("packet CREATE MSG")
+        )
+
+    await eventually(find)
+    (root,) = collector.named("packet CREATE MSG")
+    spans = {one.name: one for one in collector.of(root.trace)}
+    assert root.parent == ""
+    assert root.attributes["parley.outcome"] == "ok"
+    assert (root.trace, root.id) in spans["transaction"].links
+    assert spans["commit"].parent == spans["transaction"].id
+    assert spans["write"].links == {(root.trace, spans["transaction"].id)}
+    assert spans["push messaging"].parent == root.id
+    assert len({one.id for one in collector.of(root.trace)}) == len(collector.of(root.trace))
+
+
+async def test_many_of_one_transaction_have_each_their_own_trace(
+    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+) -> None:
+    """Fifty that are sent at once: each has its commit, by a link, and its own push."""
+    writer = await connect(traced_system, alice)
+    reader = await connect(traced_system, bob)
+    before = {one.trace for one in collector.named("packet CREATE MSG")}
+    for number in range(50):
+        await writer.send(Op.CREATE_MSG, {"to": bob, "text": f"{number}"}, id=number)
+    for _ in range(50):
+        await reader.expect(Op.ALERT_NEW_MSG)
+
+    def find() -> list[str]:
+        roots = {one.trace for one in collector.named("packet CREATE MSG")} - before
+        return [
+            trace
+            for trace in roots
+            if {("messaging", "write"), ("edge", "push messaging")} <= names(collector.of(trace))
+        ]
+
+    assert len(await eventually(find, lambda found: len(found) == 50)) == 50
+    transactions = {(one.trace, one.id): one for one in collector.named("transaction")}
+    for trace in await eventually(find):
+        root = next(one for one in collector.of(trace) if one.name == "packet CREATE MSG")
+        (write,) = (one for one in collector.of(trace) if one.name == "write")
+        (pushed,) = (one for one in collector.of(trace) if one.name == "push messaging")
+        assert pushed.parent == root.id
+        (linked,) = write.links
+        assert (trace, root.id) in transactions[linked].links
+
+
+async def test_a_deal_a_report_and_a_ban_are_followed_by_every_part(
+    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+) -> None:
+    """What one service tells another is below the packet that caused it. Nothing in any span is of
+    people: no names, no words, no tokens, no credentials.
+    """
+    deal = await begin(traced_system, connect, alice, bob)
+    await deal.offer(title="Marker of a title")
+    await deal.bob.event("created")
+    client = deal.alice.client
+    stored = await client.write(bob, "Marker of a text")
+    reported = {"message": stored["message"], "reason": "spam"}
+    assert (await deal.bob.client.ask(Op.REPORT_MSG, reported))["op"] == Op.REPORT_STATUS
+    refused = await client.ask(Op.ASK_MESSAGES, {"conversation": "marker-of-a-conversation"})
+    assert refused["op"] == Op.ERROR
+    async with moderating(
+        traced_system.target("moderation"), traced_system.credentials, traced_system.token, "mod"
+    ) as moderator:
+        await moderator.decide(alice, "banned")
+    await client.closed()
+    token = traced_system.token(alice)
+    status, _, _ = traced_system.request(
+        "GET", "/standing", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert status == 200
+
+    def find() -> bool:
+        created = collector.named("packet SERVICE CREATED")
+        return (
+            bool(created)
+            and {
+                ("negotiation", "StreamCommands"),
+                ("negotiation", "commit"),
+                ("negotiation", "call BatchGetParties"),
+                ("messaging", "BatchGetParties"),
+                ("edge", "push negotiation"),
+                ("messaging", "follow negotiation"),
+                ("messaging", "commit"),
+                ("edge", "push messaging"),
+            }
+            <= names(collector.of(created[0].trace))
+            and {
+                ("moderation", "ReportMessage"),
+                ("edge", "http GET /standing"),
+                ("edge", "packet ASK MESSAGES"),
+                ("moderation", "GetStanding"),
+            }
+            <= names(collector.spans)
+        )
+
+    await eventually(find)
+    (asked,) = collector.named("packet ASK MESSAGES")
+    assert asked.failed
+    everything = b"".join(collector.raw)
+    secrets = (*traced_system.credentials.values(), traced_system.token_key, token)
+    marks = ("arker", "Kitchen", alice, bob, deal.conversation, deal.service, stored["message"])
+    for word in (*secrets, *marks):
+        assert word.encode() not in everything, word
