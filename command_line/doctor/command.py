@@ -10,9 +10,12 @@ import typer
 
 from command_line.display.console import CommandError, say
 from command_line.doctor import deployment, report
+from command_line.doctor.address import ECHO
 from command_line.doctor.checks.machine import MEBIBYTE
+from command_line.doctor.checks.sockets import PATIENT_SECONDS
 from command_line.doctor.examination import Options, checks_of, examine
 from command_line.folder.data_folder import DataFolder
+from command_line.moderation.options import TOKEN_VARIABLE
 
 DEFAULT_DATA = Path(".data/parley")
 
@@ -37,6 +40,43 @@ def command(
             metavar="URL", help="Where the edge answers HTTP, as http://edge:8080, if not here."
         ),
     ] = "",
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where people connect, through the proxy: wss://example.org/ws. With it are tried"
+            " certificate, path, Upgrade and Origin.",
+        ),
+    ] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="A page that is to connect there, as https://app.example.org; may be repeated. By"
+            " default all that the edge allows.",
+        ),
+    ] = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar=TOKEN_VARIABLE,
+            show_envvar=False,
+            help="A token to connect with. By default one is made where the secret of tokens is at"
+            " hand.",
+        ),
+    ] = "",
+    patient: Annotated[
+        bool,
+        typer.Option("--patient", help="Hold a socket for a minute on which nobody says anything."),
+    ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help=f"Send a message to {ECHO}, whom nobody is, and wait for it. It stays stored: all"
+            " else changes nothing.",
+        ),
+    ] = False,
     least_free: Annotated[
         int,
         typer.Option(metavar="MIB", min=0, help="A disk with less room than this is a warning."),
@@ -56,11 +96,20 @@ def command(
       parley doctor
       parley doctor --data /var/lib/parley --json
       parley doctor --env-file parley.env
+      parley doctor --url wss://chat.example.org/ws --origin https://app.example.org --patient
     """
     if data is not None and env_file is not None:
         raise CommandError("--data and --env-file are two different things to look at", 2)
     examined = _examined(data, env_file)
-    options = Options(edge=edge, low_bytes=least_free * MEBIBYTE)
+    options = Options(
+        edge=edge,
+        low_bytes=least_free * MEBIBYTE,
+        url=url,
+        origins=tuple(origin or ()),
+        token=token,
+        patient_seconds=PATIENT_SECONDS if patient else 0.0,
+        probe=probe,
+    )
     outcomes = asyncio.run(examine(checks_of(examined, options), _say_progress))
     if as_json:
         say(report.as_json(examined, outcomes))

@@ -2,17 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from command_line.display.console import CommandError
+from command_line.doctor.address import SocketAddress, public_url, token_for
 from command_line.doctor.checks.credentials import check_credentials
 from command_line.doctor.checks.databases import check_databases
 from command_line.doctor.checks.edges import check_edges
 from command_line.doctor.checks.files import check_files
 from command_line.doctor.checks.machine import LOW_BYTES, check_machine
+from command_line.doctor.checks.public_url import check_public_url
 from command_line.doctor.checks.settings import check_settings
+from command_line.doctor.checks.sockets import check_message, check_silence
 from command_line.doctor.checks.targets import check_targets
 from command_line.doctor.checks.tokens import check_tokens
 from command_line.doctor.checks.versions import check_versions
@@ -29,6 +33,11 @@ class Options:
 
     edge: str = ""
     low_bytes: int = LOW_BYTES
+    url: str = ""
+    origins: tuple[str, ...] = ()
+    token: str = ""
+    patient_seconds: float = 0.0
+    probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,29 @@ def checks_of(deployment: Deployment, options: Options) -> tuple[Check, ...]:
         Check("targets", 15, partial(check_targets, deployment)),
         Check("edge", 15, partial(check_edges, deployment, options.edge)),
         Check("machine", 10, partial(check_machine, deployment, options.low_bytes)),
+        *_socket_checks(deployment, options),
     )
+
+
+def _socket_checks(deployment: Deployment, options: Options) -> Iterator[Check]:
+    """The checks of the address to which people connect. Raises CommandError for none."""
+    url, token = public_url(deployment, options.url), token_for(deployment, options.token)
+    if options.url or deployment.served is not None:
+        address = SocketAddress.of(url)
+        edge = deployment.parts.get("edge")
+        allowed = () if edge is None or edge.settings is None else edge.settings.allowed_origins
+        origins = options.origins or tuple(one for one in allowed if one.startswith("http"))
+        look = partial(check_public_url, deployment, address, origins, token)
+        yield Check("public-url", 30, look)
+    if not options.probe and not options.patient_seconds:
+        return
+    if not url or not token:
+        raise CommandError("--probe and --patient need --url and --token", 2)
+    if options.probe:
+        yield Check("message", 45, partial(check_message, url, token))
+    if options.patient_seconds:
+        seconds = options.patient_seconds
+        yield Check("silence", seconds + 30, partial(check_silence, url, token, seconds))
 
 
 async def examine(checks: Sequence[Check], say: Callable[[str], None]) -> list[Outcome]:

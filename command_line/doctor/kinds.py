@@ -107,6 +107,23 @@ class Kind(Enum):
     EDGE_NOT_READY = _ERROR, "the edge serves nobody"
     EDGE_MISSES_SERVICE = _WARNING, "the edge does not reach a service, so its features fail"
 
+    # The public address, from where people come.
+    URL_UNREACHABLE = _ERROR, "nothing answers at the public address"
+    URL_NOT_THE_EDGE = _ERROR, "something else than an edge answers at the public address"
+    CERTIFICATE_REFUSED = _ERROR, "browsers and apps refuse the certificate of the public address"
+    CERTIFICATE_EXPIRES = _WARNING, "a certificate expires soon"
+    PATH_CHANGED = _ERROR, "the proxy changes the path"
+    UPGRADE_DROPPED = _ERROR, "the proxy does not pass on that a WebSocket is asked for"
+    HANDSHAKE_SPOILT = _ERROR, "the proxy changes what a WebSocket needs, or adds what it must not"
+    AUTHORIZATION_DROPPED = _ERROR, "the proxy does not pass on the token"
+    TOKEN_REFUSED = _ERROR, "the edge refuses the token that is shown"
+    ORIGIN_REFUSED = _ERROR, "the edge refuses a page that is to connect"
+    ORIGIN_DROPPED = _ERROR, "foreign pages come in: the proxy hides from where a page comes"
+    SILENCE_CUT = _ERROR, "a socket on which people say nothing is cut"
+    MESSAGE_REFUSED = _ERROR, "a message was not stored"
+    MESSAGE_LOST = _ERROR, "a message was stored, and did not come back by the stream"
+    MESSAGE_SLOW = _WARNING, "a message takes long there and back"
+
     # The machine.
     CLOCK_DIFFERS = _ERROR, "a clock differs from this machine's by more than tokens may"
     CLOCK_DRIFTS = _WARNING, "a clock differs from this machine's, though tokens still pass"

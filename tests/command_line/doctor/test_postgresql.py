@@ -47,9 +47,9 @@ class Database:
         found = [finding async for finding in check_databases(examined)]
         return {finding.kind: finding for finding in found}
 
-    def of_role(self, role: str, **changes: str) -> str:
+    def of_role(self, role: str) -> str:
         """The address for another role."""
-        return make_url(self.url).set(username=role, **changes).render_as_string(False)
+        return make_url(self.url).set(username=role).render_as_string(False)
 
     def execute(self, *statements: str) -> None:
         with self.server.connect(self.name) as connection:
