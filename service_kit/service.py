@@ -1,4 +1,4 @@
-"""The composition root of every service: `python -m <name>_service serve|migrate|health`.
+"""The composition root of every service: `python -m <name>_service serve|migrate|health|...`.
 
 Everything is built here, from what a service says of itself, and handed down; nothing at import.
 """
@@ -41,13 +41,16 @@ from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.server import Server, probe_health, wait_for_signal
 from service_kit.storage import migrations
 from service_kit.storage.checkpoints import checkpoints
-from service_kit.storage.clock import read_position
+from service_kit.storage.clock import begin_epoch
 from service_kit.storage.engines import (
     DatabaseInUse,
+    ReadOnlyDatabase,
     UnsupportedDatabase,
     address_of,
+    check_writable,
     open_engine,
 )
+from service_kit.storage.fence import Fence
 from service_kit.storage.ownership import owned
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
@@ -55,6 +58,7 @@ from service_kit.tracing.export import open_tracing
 from service_kit.tracing.transactions import encoding
 from service_kit.watch.hub import Encode, WatchHub
 
+_COMMANDS = ("serve", "migrate", "health", "new-epoch")
 # Beyond the grace, for what still waits to be written.
 _LAST_WRITES_SECONDS = 5.0
 
@@ -96,10 +100,24 @@ def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
     """Bring the database to the newest migration."""
     engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
     try:
+        check_writable(engine)
         migrations.upgrade(engine, service.migrations, settings.database_handover_seconds)
     finally:
         engine.dispose()
     structlog.get_logger(service.module).info("the database is migrated")
+    return 0
+
+
+def new_epoch(service: Service[SettingsType], settings: SettingsType) -> int:
+    """Give the database a new epoch, so that all who follow it start over."""
+    engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
+    try:
+        check_writable(engine)
+        with engine.begin() as connection:
+            epoch = begin_epoch(connection)
+    finally:
+        engine.dispose()
+    structlog.get_logger(service.module).info("the database has a new epoch", epoch=epoch)
     return 0
 
 
@@ -124,6 +142,7 @@ async def running(
     if lost is not None:
         right = owned(writing, settings.database_handover_seconds, lost)
     try:
+        check_writable(writing)
         with right as probe_seconds:
             async with _serving(
                 service, settings, writing, reading, leasing, probe_seconds
@@ -150,9 +169,10 @@ async def _serving(
         settings.credentials_file, settings.credentials_refresh_seconds
     )
     migrations.check(reading, service.migrations)
-    with reading.connect() as connection:
-        position = read_position(connection)
     registry = CollectorRegistry()
+    fence = Fence(synchronous=settings.database_replication == "synchronous", registry=registry)
+    with writing.connect() as connection:
+        position = fence.enter(connection)
     limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
     limits.show(settings)
     tracing = open_tracing(settings, service.name, registry, reached=limits.reached)
@@ -186,6 +206,7 @@ async def _serving(
         writing,
         hub.publish,
         hub.catch_up,
+        fence=fence,
         max_transaction_items=settings.max_transaction_items,
         max_waiting_items=settings.max_waiting_items,
         registry=registry,
@@ -270,13 +291,15 @@ def main(service: Service[SettingsType]) -> int:
         description=f"The {service.name} service. Settings come from"
         f" {service.settings.model_config.get('env_prefix')}* variables.",
     )
-    parser.add_argument("command", choices=("serve", "migrate", "health", *service.commands))
+    parser.add_argument("command", choices=(*_COMMANDS, *service.commands))
     command = parser.parse_args().command
     settings = load(service.settings)
     logs.configure(settings.log_level, service.name)
     try:
         if command == "migrate":
             return migrate(service, settings)
+        if command == "new-epoch":
+            return new_epoch(service, settings)
         if command in service.commands:
             return service.commands[command](settings)
         return uvloop.run(serve(service, settings) if command == "serve" else health(settings))
@@ -291,6 +314,13 @@ def main(service: Service[SettingsType]) -> int:
         return 2
     except (OSError, migrations.NotMigrated) as error:
         sys.stderr.write(f"{error}\n")
+    except ReadOnlyDatabase as error:
+        prefix = service.settings.model_config.get("env_prefix")
+        sys.stderr.write(
+            f"the server of the database is {error}: {prefix}DATABASE_URL has to name the primary,"
+            " or all hosts\n"
+        )
+        return 2
     except SQLAlchemyError as error:
         sys.stderr.write(f"the database can not be used: {error.__class__.__name__}: {error}\n")
     return 1

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from service_kit.authentication.callers import Caller
 from service_kit.service import migrate
-from service_kit.storage.clock import read_position, take_revision
+from service_kit.storage.clock import read_position, take_position
 from service_kit.storage.migrations import NotMigrated, check
 from tests.messaging_service.conftest import DESCRIBED as MESSAGING
 from tests.moderation_service.conftest import DESCRIBED as MODERATION
@@ -48,7 +48,7 @@ def test_migrating_twice_keeps_everything(
 ) -> None:
     """The command is harmless on a migrated database: same epoch, same revision."""
     with engine.begin() as connection:
-        take_revision(connection)
+        take_position(connection)
         before = read_position(connection)
     migrate(described.service, settings)
     with engine.begin() as connection:

@@ -28,7 +28,7 @@ PLACES = {
     },
     "messaging_service": {
         "rpc": "messaging_service.api.servicer:MessagingServicer.BatchCreateMessages",
-        "clock": "service_kit.storage.writer:take_revision",
+        "clock": "service_kit.storage.fence:take_position",
         "operation": "messaging_service.api.servicer:create_message",
         "commit": "sqlalchemy.engine:RootTransaction.commit",
         "publish": "service_kit.watch.hub:WatchHub.publish",

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Literal, NamedTuple, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +59,8 @@ class ServiceSettings(Settings, tracing.TracingSettings):
     database_url: str
     # One line, so that the password stands neither in the address nor in the environment.
     database_password_file: Path | None = None
+    # Synchronous when a commit is on a standby before it is told: a promotion loses nothing then.
+    database_replication: Literal["asynchronous", "synchronous"] = "asynchronous"
     # For which a start waits until the process before has let go of the database.
     database_handover_seconds: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     database_connect_timeout_seconds: Seconds = Timeouts().connect

@@ -39,12 +39,18 @@ class DatabaseInUse(RuntimeError):  # noqa: N818, the name says what is the case
     """Another process serves the database, or migrates it; the text names it."""
 
 
+class ReadOnlyDatabase(RuntimeError):  # noqa: N818, the name says what is the case
+    """The server of the database takes no writes; the text says what it is instead."""
+
+
 def address_of(settings: ServiceSettings) -> URL:
     """Give the address of the database with its password, which the address shows as `***`.
 
     Raises ValueError for a password file that can not be used; nothing of it is in the error.
     """
     url, path = make_url(settings.database_url), settings.database_password_file
+    if settings.database_replication != "asynchronous" and url.get_backend_name() == "sqlite":
+        raise ValueError("SQLite has no replicas: replication goes with a PostgreSQL address")
     if path is None:
         return url
     if url.get_backend_name() != "postgresql" or url.password:
@@ -96,6 +102,8 @@ def why_unavailable(error: Exception) -> str | None:
     """Name what keeps the database from working now; None for a failure of another kind."""
     if isinstance(error, DatabaseInUse):
         return f"{error} serves the database now"
+    if isinstance(error, ReadOnlyDatabase):
+        return f"the server is {error}"
     if not isinstance(error, DBAPIError):
         return None
     unavailable = (
@@ -108,6 +116,47 @@ def why_unavailable(error: Exception) -> str | None:
     # What follows the first line is where the server was at it.
     problem = str(error.orig).partition("\n")[0]
     return f"{type(error.orig).__name__}: {problem}"
+
+
+def is_read_only(error: Exception) -> bool:
+    """Tell whether a failure says that the server takes no writes, as a standby does."""
+    if isinstance(error, ReadOnlyDatabase):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    # Where the address asks for a server that writes, libpq refuses others in words alone.
+    words = str(error.orig)
+    return getattr(error.orig, "sqlstate", None) == "25006" or any(
+        refusal in words for refusal in ("session is read-only", "server is in hot standby mode")
+    )
+
+
+def check_writable(engine: Engine) -> None:
+    """Raise ReadOnlyDatabase unless the server of a database takes writes. The connection for it is
+    not kept.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    try:
+        with engine.connect() as connection:
+            refuse_standby(connection)
+    except OperationalError as error:
+        if is_read_only(error):
+            raise ReadOnlyDatabase("a standby, or set to read-only transactions") from error
+        raise
+    finally:
+        engine.dispose()
+
+
+def refuse_standby(connection: Connection) -> None:
+    """Raise ReadOnlyDatabase unless a connection to PostgreSQL may write."""
+    standby, read_only = connection.exec_driver_sql(
+        "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+    ).one()
+    if standby:
+        raise ReadOnlyDatabase("a standby that follows another server")
+    if read_only:
+        raise ReadOnlyDatabase("set to read-only transactions (default_transaction_read_only)")
 
 
 def lock_migrations(connection: Connection) -> None:
@@ -229,6 +278,15 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         **url.query,
         "options": " ".join((*options, *((given,) if isinstance(given, str) else given))),
     }
+    # Of several hosts the one that takes writes. Readers read there too, but their sessions write
+    # nothing, which libpq would take for the server's refusal.
+    several = "," in f"{url.host or ''}{query.get('host', '')}" or not isinstance(
+        query.get("host", ""), str
+    )
+    asked = query.get("target_session_attrs", "read-write" if several else "any")
+    query["target_session_attrs"] = (
+        "primary" if role == "reader" and asked == "read-write" else asked
+    )
     return create_engine(
         url.set(drivername="postgresql+psycopg", query=query),
         pool_size=connections,

@@ -80,6 +80,17 @@ def make_clock() -> None:
     op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])
 
 
+def make_home() -> None:
+    """Make where the database was last served, which nobody has noted yet."""
+    op.create_table(
+        "clock_home",
+        *(Column(name, TEXT, nullable=False) for name in ("system", "database")),
+        Column("timeline", BigInteger, nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("port", "files")),
+        *(Column(name, TEXT, nullable=False) for name in ("recovery_target", "written_by")),
+    )
+
+
 def make_positions() -> None:
     """Make the positions of a service that follows others."""
     op.create_table(

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -19,8 +19,9 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import why_unavailable
+from service_kit.rules import Position
+from service_kit.storage.engines import is_read_only, why_unavailable
+from service_kit.storage.fence import Fence
 from service_kit.tracing.spans import Tracing
 from service_kit.tracing.transactions import (
     Caused,
@@ -38,7 +39,6 @@ Events = list[tuple[tuple[str, ...], object]]
 
 CommandType = TypeVar("CommandType")
 OutcomeType = TypeVar("OutcomeType")
-Arguments = ParamSpec("Arguments")
 
 
 class StorageUnavailable(Exception):  # noqa: N818, the name says what is the case
@@ -105,19 +105,21 @@ class _Submission:
 class Writer:
     """Owns the writing connection of a database; made and used on one event loop.
 
-    `deliver(revision, events)` is called on the loop after each commit, before the answers.
-    After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
-    revision the database was found, before anything later is delivered. `reached(name)` is called,
-    in any thread, when a limit is. Every `probe_seconds` without work the database is looked at.
-    With `tracing` transactions have spans.
+    `deliver(position, events)` is called on the loop after each commit, before the answers.
+    After a commit of which nobody knows whether it happened, and when an epoch has begun,
+    `catch_up(position)` tells where the database was found, before anything later is delivered.
+    `reached(name)` is called, in any thread, when a limit is. Every `probe_seconds` without work
+    the database is looked at. `fence` is told where each new connection leads. With `tracing`
+    transactions have spans.
     """
 
     def __init__(
         self,
         engine: Engine,
-        deliver: Callable[[int, Events], None],
-        catch_up: Callable[[int], None],
+        deliver: Callable[[Position, Events], None],
+        catch_up: Callable[[Position], None],
         *,
+        fence: Fence | None = None,
         max_transaction_items: int = 2_000,
         max_waiting_items: int = 20_000,
         registry: CollectorRegistry | None = None,
@@ -134,12 +136,15 @@ class Writer:
         self._catch_up = catch_up
         self._reached = reached
         self._uncertain = False
+        self._fence = fence or Fence()
+        self._told_epoch = self._fence.epoch
         self._max_transaction_items = max_transaction_items
         self._max_waiting_items = max_waiting_items
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Submission] = deque()
         self._waiting_items = 0
         self._closing = False
+        self._look = False
         self._wake = threading.Condition()
         self._last_now = 0
         self._log = structlog.get_logger("service_kit.storage.writer")
@@ -189,6 +194,13 @@ class Writer:
             self._wake.notify()
         return await submission.future
 
+    def learn(self, position: Position) -> None:
+        """Hear of a position that the database has reached, and look whether it has."""
+        self._fence.learn(position)
+        with self._wake:
+            self._look = True
+            self._wake.notify()
+
     async def close(self) -> None:
         """Finish what waits, then end the thread."""
         with self._wake:
@@ -198,9 +210,9 @@ class Writer:
 
     def _run(self) -> None:
         while (submissions := self._take()) is not None:
-            revision, events = 0, list[tuple[tuple[str, ...], object]]()
+            position, events = None, list[tuple[tuple[str, ...], object]]()
             try:
-                revision, events = self._together(submissions)
+                position, events = self._together(submissions)
             except StorageUnavailable as error:
                 # With each try, so without its trace: an outage must not fill a disk.
                 self._log.error("the database is unavailable", cause=str(error))
@@ -209,20 +221,24 @@ class Writer:
             except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
                 self._log.exception("a transaction failed; its commands are run one by one")
                 self._apart(submissions)
-            self._hand_over(self._finish, revision, events, submissions)
+            self._hand_over(self._finish, position, events, submissions)
         self._disconnect()
+        self._fence.close()
 
     def _take(self) -> list[_Submission] | None:
         """Wait for work and take what one transaction may hold; None at the end.
 
-        An empty list is time to look at the database: what became of an uncertain commit, or
-        whether it is there.
+        An empty list is time to look at the database: what became of an uncertain commit, whether
+        it is there, or whether it has gone back.
         """
         taken: list[_Submission] = []
         count = 0
         with self._wake:
             while not self._waiting and not self._closing:
-                if not self._wake.wait(_PROBE_SECONDS if self._uncertain else self._probe_seconds):
+                if self._look or not self._wake.wait(
+                    _PROBE_SECONDS if self._uncertain else self._probe_seconds
+                ):
+                    self._look = False
                     return []
             if not self._waiting:
                 return None
@@ -236,8 +252,8 @@ class Writer:
             self._waiting_items -= count
         return taken
 
-    def _together(self, submissions: list[_Submission]) -> tuple[int, Events]:
-        """Run all in one transaction; a revision of 0 says that nothing was written."""
+    def _together(self, submissions: list[_Submission]) -> tuple[Position | None, Events]:
+        """Run all in one transaction; without a position nothing was written."""
         if self._tracing is None or not submissions:
             return self._transact(submissions, None)
         with tracing_transaction(self._tracing) as trace:
@@ -247,42 +263,42 @@ class Writer:
 
     def _transact(
         self, submissions: list[_Submission], trace: TransactionTrace | None
-    ) -> tuple[int, Events]:
+    ) -> tuple[Position | None, Events]:
         by_operation: dict[Operation[Any, Any], list[_Submission]] = {}
         for submission in submissions:
             by_operation.setdefault(submission.operation, []).append(submission)
         try:
-            connection, transaction, revision = self._begin()
+            connection, transaction, position = self._begin()
             try:
-                return self._run_operations(connection, transaction, revision, by_operation, trace)
+                return self._run_operations(connection, transaction, position, by_operation, trace)
             finally:
                 if transaction.is_active:
                     transaction.rollback()
         except Exception as error:
+            if self._connection is not None and is_read_only(error):
+                # What is kept would lead to the same server again.
+                self._connection.invalidate()
             self._disconnect()
             cause = why_unavailable(error)
             if cause is None:
                 raise
             raise StorageUnavailable(cause) from error
 
-    def _begin(self) -> tuple[Connection, RootTransaction, int]:
+    def _begin(self) -> tuple[Connection, RootTransaction, Position]:
         """Begin a transaction and take its revision, on the connection of the one before.
 
         If that broke meanwhile, nothing has been done on it yet and another takes its place.
         """
         if self._connection is not None:
             try:
-                return self._begin_on(self._connection)
+                return self._connection, *self._fence.begin(self._connection)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
                 self._disconnect()
         self._connection = self._engine.connect()
-        return self._begin_on(self._connection)
-
-    def _begin_on(self, connection: Connection) -> tuple[Connection, RootTransaction, int]:
-        transaction = connection.begin()
-        return connection, transaction, take_revision(connection)
+        self._fence.enter(self._connection)
+        return self._connection, *self._fence.begin(self._connection)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -293,16 +309,17 @@ class Writer:
         self,
         connection: Connection,
         transaction: RootTransaction,
-        revision: int,
+        position: Position,
         by_operation: dict[Operation[Any, Any], list[_Submission]],
         trace: TransactionTrace | None,
-    ) -> tuple[int, Events]:
+    ) -> tuple[Position | None, Events]:
         # Wall clocks step back now and then; the times of one process do not.
         self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
-        work = Transaction(connection, revision, self._last_now, trace=trace)
-        if self._uncertain:
-            self._hand_over(self._catch_up, work.revision - 1)
+        work = Transaction(connection, position.revision, self._last_now, trace=trace)
+        if self._uncertain or self._told_epoch not in {"", position.epoch}:
+            self._hand_over(self._catch_up, position._replace(revision=position.revision - 1))
             self._uncertain = False
+        self._told_epoch = position.epoch
         count = 0
         for operation, group in by_operation.items():
             items = [item for submission in group for item in submission.items]
@@ -318,9 +335,10 @@ class Writer:
         if not work.changed:
             # Refusals and repeats spend no revision.
             transaction.rollback()
-            return 0, []
+            self._fence.saw(position._replace(revision=position.revision - 1))
+            return None, []
         if trace is not None:
-            trace.committing(revision)
+            trace.committing(position.revision)
         began = time.perf_counter()
         try:
             transaction.commit()
@@ -328,9 +346,10 @@ class Writer:
             # The database may have committed before its word got lost. It must not be done twice.
             self._uncertain = True
             raise StorageUnavailable("the commit was not confirmed") from error
+        self._fence.saw(position)
         self._commit_seconds.observe(time.perf_counter() - began)
         self._transaction_items.observe(count)
-        return work.revision, work.events
+        return position, work.events
 
     def _apart(self, submissions: list[_Submission]) -> None:
         """Run each command in a transaction of its own, so that a bad one harms only itself."""
@@ -345,7 +364,7 @@ class Writer:
     ) -> Any:
         single = _Submission(operation, [item], future)
         try:
-            revision, events = self._together([single])
+            position, events = self._together([single])
         except StorageUnavailable as error:
             self._log.error("the database is unavailable", cause=str(error))
             return error
@@ -353,26 +372,20 @@ class Writer:
             incident = uuid4().hex
             self._log.exception("a command failed", incident=incident)
             return UnexpectedFailure(incident)
-        self._hand_over(self._finish, revision, events, [])
+        self._hand_over(self._finish, position, events, [])
         return single.outcome[0] if isinstance(single.outcome, list) else single.outcome
 
-    def _hand_over(
-        self,
-        callback: Callable[Concatenate[int, Arguments], None],
-        revision: int,
-        *arguments: Arguments.args,
-        **options: Arguments.kwargs,
-    ) -> None:
+    def _hand_over(self, callback: Callable[..., None], *arguments: Any) -> None:
         try:
-            self._loop.call_soon_threadsafe(partial(callback, revision, *arguments, **options))
+            self._loop.call_soon_threadsafe(partial(callback, *arguments))
         except RuntimeError:
             # The loop ended without close(): there is nobody left to be told.
-            self._log.warning("the event loop ended before the writer", revision=revision)
+            self._log.warning("the event loop ended before the writer", position=arguments[0])
 
-    def _finish(self, revision: int, events: Events, submissions: list[_Submission]) -> None:
+    def _finish(self, at: Position | None, events: Events, submissions: list[_Submission]) -> None:
         try:
-            if revision:
-                self._deliver(revision, events)
+            if at is not None:
+                self._deliver(at, events)
             for submission in submissions:
                 if submission.heard is not None and isinstance(submission.outcome, list):
                     submission.heard(submission.outcome)

@@ -151,19 +151,19 @@ class WatchHub:
         self._tell_observer(before)
         return self.position
 
-    def publish(self, revision: int, events: Events) -> None:
+    def publish(self, position: Position, events: Events) -> None:
         """Tell the events of the next revision to all who follow one of their recipients."""
-        if revision != self._revision + 1:
+        if position != (self._epoch, self._revision + 1):
             # Someone else wrote, or a notification was lost.
-            self._skip_to(revision)
+            self._skip_to(position)
             return
-        self._revision = revision
+        self._revision = position.revision
         self._hand_out(events, self._followers_of_everything)
 
-    def catch_up(self, revision: int) -> None:
+    def catch_up(self, position: Position) -> None:
         """Learn where the database stands; it may stand beyond what was published."""
-        if revision != self._revision:
-            self._skip_to(revision)
+        if position != self.position:
+            self._skip_to(position)
 
     def publish_ephemeral(self, events: Events) -> None:
         """Tell events that are stored nowhere; they come after all that was published before."""
@@ -182,9 +182,9 @@ class WatchHub:
             self.forget(watcher)
             watcher.finish(SHUTTING_DOWN)
 
-    def _skip_to(self, revision: int) -> None:
-        """Go on from `revision`; only a read can tell what led there."""
-        self._revision = revision
+    def _skip_to(self, position: Position) -> None:
+        """Go on from `position`; only a read can tell what led there."""
+        self._epoch, self._revision = position
         for watcher in self.watchers:
             self._cut_off(watcher, REVISION_GAP)
 

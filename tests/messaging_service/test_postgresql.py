@@ -17,7 +17,7 @@ from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.messages import insert_messages
 from service_kit.service import migrate
-from service_kit.storage.clock import read_position, take_revision
+from service_kit.storage.clock import read_position, take_position
 from service_kit.storage.migrations import check
 from tests.support.postgresql import Postgresql, cut_commits
 from tests.support.serving import opened
@@ -248,11 +248,11 @@ def test_writers_of_several_processes_commit_in_the_order_of_their_revisions(
     def second() -> tuple[int, str]:
         with opened(settings.database_url) as other, other.begin() as connection:
             began.set()
-            revision = take_revision(connection)
+            revision = take_position(connection).revision
             return revision, str(connection.execute(text("SELECT epoch FROM clock")).scalar())
 
     with ThreadPoolExecutor(1) as threads, engine.begin() as connection:
-        assert take_revision(connection) == 1
+        assert take_position(connection).revision == 1
         waiting = threads.submit(second)
         began.wait(5)
         connection.execute(text("UPDATE clock SET epoch = 'the first was here'"))
@@ -268,12 +268,12 @@ def test_a_reader_sees_one_state_and_writes_nothing(
         with reading.connect() as connection, connection.begin():
             before = read_position(connection)
             with engine.begin() as other:
-                take_revision(other)
+                take_position(other)
             assert read_position(connection) == before
         with reading.connect() as connection, connection.begin():
             assert read_position(connection).revision == before.revision + 1
             with pytest.raises(DBAPIError, match="read-only"):
-                take_revision(connection)
+                take_position(connection)
 
 
 def test_two_migrations_at_once_make_one_database(

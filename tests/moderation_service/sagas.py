@@ -45,8 +45,8 @@ class Sagas:
         self.events: list[Any] = []
         self.writer = Writer(
             engines[0],
-            lambda _revision, events: self.events.extend(events),
-            lambda _revision: None,
+            lambda _position, events: self.events.extend(events),
+            lambda _position: None,
             registry=self.registry,
         )
         self.readers = Readers(engines[1], 2)

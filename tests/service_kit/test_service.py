@@ -149,14 +149,14 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
     for_ever = {"database_lock_timeout_seconds": 3600, "database_statement_timeout_seconds": 3600}
     port = free_port()
     given = environment(settings, listen=listen, metrics_port=port, grace_seconds=0.5, **for_ever)
-    with locked(settings.database_url, timeouts=Timeouts(idle_transaction=3600)):
-        process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
-        try:
-            async with grpc.aio.insecure_channel(listen) as channel:
+    process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
+    try:
+        async with grpc.aio.insecure_channel(listen) as channel:
+            async with asyncio.timeout(30):
+                await channel.channel_ready()
+            with locked(settings.database_url, timeouts=Timeouts(idle_transaction=3600)):
                 add = service.methods.TallyServiceStub(channel).Add(
-                    service.messages.AddRequest(name="apples", amount=1),
-                    metadata=METADATA,
-                    wait_for_ready=True,
+                    service.messages.AddRequest(name="apples", amount=1), metadata=METADATA
                 )
                 async with asyncio.timeout(30):
                     while not await asyncio.to_thread(calls_under_way, port):  # noqa: ASYNC110 - nothing tells of it
@@ -164,12 +164,12 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
                 process.send_signal(signal.SIGTERM)
                 with pytest.raises(grpc.aio.AioRpcError):
                     await add
-            async with asyncio.timeout(30):
-                assert await process.wait() == 1
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+                async with asyncio.timeout(30):
+                    assert await process.wait() == 1
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_a_killed_follower_applies_everything_once(

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine
 from service_kit.authentication.callers import Caller, Methods
 from service_kit.authentication.credentials import Metadata
 from service_kit.service import Service
-from service_kit.storage.clock import take_revision
+from service_kit.storage.clock import take_position
 from service_kit.storage.engines import Role, open_engine
 from service_kit.storage.writer import Operation, Transaction
 from tests.support.callers import caller_for, metadata_of, secret_of, write_accepted
@@ -54,7 +54,7 @@ def opened(database_url: str | URL, role: Role = "writer", **options: Any) -> It
 def locked(database_url: str, **options: Any) -> Iterator[Connection]:
     """The write lock of a database, held as by another process; what it writes is rolled back."""
     with opened(database_url, **options) as engine, engine.connect() as holder:
-        take_revision(holder)
+        take_position(holder)
         yield holder
 
 
@@ -70,7 +70,7 @@ class Database:
         """Run one operation in one transaction."""
         with self.engine.connect() as connection, connection.begin() as transaction:
             self.now += 1
-            work = Transaction(connection, take_revision(connection), self.now)
+            work = Transaction(connection, take_position(connection).revision, self.now)
             outcomes = operation(work, commands)
             if work.changed:
                 self.events += [(work.revision, *event) for event in work.events]

@@ -8,7 +8,7 @@ import pytest
 
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
-from service_kit.storage.clock import take_revision
+from service_kit.storage.clock import take_position
 from service_kit.storage.writer import StorageUnavailable, Transaction
 from service_kit.watch.watcher import WATCHER_TOO_SLOW
 from tests.support.callers import as_caller
@@ -169,7 +169,7 @@ async def test_a_hole_in_the_revisions_is_read(following: Following, tally: Runn
         await following.live()
         url = tally.resources.settings.database_url
         with opened(url) as engine, engine.begin() as connection:
-            transaction = Transaction(connection, take_revision(connection), 0)
+            transaction = Transaction(connection, take_position(connection).revision, 0)
             service.add(transaction, [service.Add("apples", 3)])
         await tally.add("apples", 4)
         assert [await following.next() for _ in range(2)] == [(1, [3], True), (2, [4], True)]

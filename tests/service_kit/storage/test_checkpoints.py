@@ -10,7 +10,7 @@ from sqlalchemy import Engine, MetaData, insert, make_url
 from sqlalchemy.engine import URL
 
 from service_kit.storage.checkpoints import checkpoints
-from service_kit.storage.clock import add_clock, take_revision
+from service_kit.storage.clock import add_clock, take_position
 from service_kit.storage.engines import open_engine
 from tests.support.postgresql import Postgresql
 from tests.support.serving import opened
@@ -63,7 +63,7 @@ def write(engine: Engine, count: int, size: int = MEBIBYTE // 4) -> None:
     """Commit so many transactions of this size."""
     for _ in range(count):
         with engine.begin() as connection:
-            take_revision(connection)
+            take_position(connection)
             connection.exec_driver_sql("INSERT INTO words VALUES (?)", ("x" * size,))
 
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, MetaData, text
 from sqlalchemy.exc import OperationalError
 
-from service_kit.storage.clock import read_position
+from service_kit.storage.clock import add_clock, read_position
 from service_kit.storage.writer import (
     Events,
     StorageUnavailable,
@@ -29,8 +29,10 @@ def engine(empty_database: str) -> Iterator[Engine]:
     # One connection for the writer, and one for the test.
     with opened(empty_database, connections=2) as made:
         with made.begin() as connection:
-            connection.execute(text("CREATE TABLE clock (epoch TEXT, revision BIGINT)"))
-            connection.execute(text("INSERT INTO clock VALUES ('epoch', 0)"))
+            metadata = MetaData()
+            clock = add_clock(metadata)
+            metadata.create_all(connection)
+            connection.execute(clock.insert(), {"epoch": "epoch", "revision": 0})
             connection.execute(text("CREATE TABLE words (word TEXT, revision BIGINT)"))
         yield made
 
@@ -53,8 +55,8 @@ async def writer(
     """A writer that takes at most 4 items in a transaction and lets 10 wait."""
     made = Writer(
         engine,
-        lambda revision, events: delivered.append((revision, events)),
-        found.put_nowait,
+        lambda position, events: delivered.append((position.revision, events)),
+        lambda position: found.put_nowait(position.revision),
         max_transaction_items=4,
         max_waiting_items=10,
     )
@@ -235,7 +237,9 @@ async def test_a_connection_that_broke_between_transactions_is_replaced(
     engine: Engine, delivered: Delivered
 ) -> None:
     """Nothing had been done on it, so the command that found it broken is none the wiser."""
-    writer = Writer(engine, lambda *given: delivered.append(given), lambda _revision: None)
+    writer = Writer(
+        engine, lambda at, events: delivered.append((at.revision, events)), lambda _at: None
+    )
     await writer.submit(store, ["a"])
     with engine.connect() as connection:
         connection.execute(
@@ -250,7 +254,7 @@ async def test_a_connection_that_broke_between_transactions_is_replaced(
 
 
 async def test_closing_finishes_what_waits(engine: Engine) -> None:
-    writer = Writer(engine, lambda _revision, _events: None, lambda _revision: None)
+    writer = Writer(engine, lambda _at, _events: None, lambda _at: None)
     waiting = [asyncio.ensure_future(writer.submit(store, [word])) for word in "abc"]
     await asyncio.sleep(0)
     await writer.close()

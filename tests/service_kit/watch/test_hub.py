@@ -34,11 +34,16 @@ def following(hub: WatchHub, *users: str) -> tuple[Watcher, AsyncIterator[Batch]
     return watcher, aiter(watcher)
 
 
+def at(revision: int) -> Position:
+    """A position on the clock of the hub."""
+    return Position("epoch", revision)
+
+
 async def test_a_watcher_is_told_of_whom_it_follows(hub: WatchHub) -> None:
     """An event comes once to each watcher that follows any of its recipients."""
     _, both = following(hub, "a", "b")
     _, one = following(hub, "b")
-    hub.publish(6, [(("a",), "first"), (("a", "b"), "second"), (("c",), "third")])
+    hub.publish(at(6), [(("a",), "first"), (("a", "b"), "second"), (("c",), "third")])
     assert await anext(both) == Batch(6, ["first", "second"])
     assert await anext(one) == Batch(6, ["second"])
 
@@ -47,14 +52,14 @@ async def test_no_longer_followed_is_no_longer_told(hub: WatchHub) -> None:
     """After remove nothing of that user comes; the answer bears the position."""
     watcher, batches = following(hub, "a", "b")
     assert hub.update(watcher.id, (), ("a", "unknown")) == Position("epoch", 5)
-    hub.publish(6, [(("a",), "lost"), (("b",), "found")])
+    hub.publish(at(6), [(("a",), "lost"), (("b",), "found")])
     assert await anext(batches) == Batch(6, ["found"])
 
 
 async def test_nothing_ephemeral_overtakes(hub: WatchHub) -> None:
     """Ephemeral events come behind all that was published before them."""
     _, batches = following(hub, "a")
-    hub.publish(6, [(("a",), "stored")])
+    hub.publish(at(6), [(("a",), "stored")])
     hub.publish_ephemeral([(("a",), "typing")])
     assert [await anext(batches), await anext(batches)] == [
         Batch(6, ["stored"]),
@@ -66,9 +71,9 @@ async def test_a_slow_watcher_is_cut_off_alone(hub: WatchHub) -> None:
     """One that lets its queue overflow is cut off by name; its id is unknown afterwards."""
     slow, batches = following(hub, "a")
     for revision in (6, 7, 8):
-        hub.publish(revision, [(("a",), "x"), (("b",), "x")])
+        hub.publish(at(revision), [(("a",), "x"), (("b",), "x")])
     _, quick = following(hub, "b")
-    hub.publish(9, [(("a",), "x"), (("b",), "x")])
+    hub.publish(at(9), [(("a",), "x"), (("b",), "x")])
     with pytest.raises(WatcherCutOff, match=WATCHER_TOO_SLOW):
         await anext(batches)
     with pytest.raises(WatcherNotFound):
@@ -79,22 +84,22 @@ async def test_a_slow_watcher_is_cut_off_alone(hub: WatchHub) -> None:
 async def test_a_hole_in_the_revisions_cuts_all_off(hub: WatchHub) -> None:
     """After a missing revision all must read; the hub goes on from where it is."""
     _, batches = following(hub, "a")
-    hub.publish(7, [(("a",), "x")])
+    hub.publish(at(7), [(("a",), "x")])
     with pytest.raises(WatcherCutOff, match=REVISION_GAP):
         await anext(batches)
     _, again = following(hub, "a")
     assert hub.position == Position("epoch", 7)
-    hub.publish(8, [(("a",), "y")])
+    hub.publish(at(8), [(("a",), "y")])
     assert await anext(again) == Batch(8, ["y"])
 
 
 async def test_a_database_found_further_on_cuts_all_off(hub: WatchHub) -> None:
     """The position of the database changes nothing unless it differs from what was published."""
     _, batches = following(hub, "a")
-    hub.catch_up(5)
-    hub.publish(6, [(("a",), "x")])
+    hub.catch_up(at(5))
+    hub.publish(at(6), [(("a",), "x")])
     assert await anext(batches) == Batch(6, ["x"])
-    hub.catch_up(7)
+    hub.catch_up(at(7))
     with pytest.raises(WatcherCutOff, match=REVISION_GAP):
         await anext(batches)
     assert hub.position == Position("epoch", 7)
@@ -104,7 +109,7 @@ async def test_silence_is_broken_by_progress() -> None:
     """A watcher without events is told the position, which other events may have moved."""
     hub = WatchHub(Position("epoch", 5), lambda _to, event: event, progress_interval=0.01)
     _, batches = following(hub, "a")
-    hub.publish(6, [(("b",), "not yours")])
+    hub.publish(at(6), [(("b",), "not yours")])
     async with asyncio.timeout(5):
         assert await anext(batches) == Batch(6, [])
     hub.close()
@@ -123,8 +128,8 @@ async def test_closing_ends_every_stream() -> None:
 async def test_what_is_queued_comes_before_the_end(hub: WatchHub) -> None:
     """Closing cuts nobody off from what was published already."""
     _, batches = following(hub, "a")
-    hub.publish(6, [(("a",), "x")])
-    hub.publish(7, [(("a",), "y")])
+    hub.publish(at(6), [(("a",), "x")])
+    hub.publish(at(7), [(("a",), "y")])
     hub.close()
     assert [await anext(batches), await anext(batches)] == [Batch(6, ["x"]), Batch(7, ["y"])]
     with pytest.raises(WatcherCutOff, match=SHUTTING_DOWN):
@@ -145,11 +150,11 @@ async def test_the_lag_of_each_watcher_is_told_while_it_is_open() -> None:
 
     watcher, batches = following(hub, "a")
     following(hub, "b")
-    hub.publish(6, [(("a",), "x"), (("a",), "y")])
-    hub.publish(7, [(("b",), "z")])
-    hub.publish(8, [(("b",), "z")])
+    hub.publish(at(6), [(("a",), "x"), (("a",), "y")])
+    hub.publish(at(7), [(("b",), "z")])
+    hub.publish(at(8), [(("b",), "z")])
     assert (told("lag_revisions", "test"), told("queued_events", "test")) == (3, 2)
-    hub.publish(9, [(("a",), "z")])
+    hub.publish(at(9), [(("a",), "z")])
     await anext(batches)
     assert watcher.lag(9) == 3
     await anext(batches)
@@ -170,7 +175,7 @@ async def test_names_of_watchers_make_no_endless_metrics() -> None:
         hub.open(f"{number} " + "x" * 10_000)
     late = hub.open("late")
     hub.update(late.id, ("a",), ())
-    hub.publish(1, [(("a",), "x")])
+    hub.publish(at(1), [(("a",), "x")])
     shown = {
         sample.labels["watcher"]
         for metric in registry.collect()
@@ -189,7 +194,7 @@ async def test_only_what_is_followed_is_encoded() -> None:
     hub = WatchHub(Position("epoch", 0), lambda _to, event: encoded.append(event))
     following(hub, "a")
     following(hub, "a")
-    hub.publish(1, [(("a",), "followed"), (("b",), "alone")])
+    hub.publish(at(1), [(("a",), "followed"), (("b",), "alone")])
     hub.close()
     assert encoded == ["followed"]
 
@@ -200,7 +205,7 @@ async def test_a_watcher_of_everything_is_told_each_event_once(hub: WatchHub) ->
     batches = aiter(watcher)
     hub.update(watcher.id, ("a",), ())
     _, one = following(hub, "b")
-    hub.publish(6, [(("a", "b"), "first"), (("c",), "second"), ((), "third")])
+    hub.publish(at(6), [(("a", "b"), "first"), (("c",), "second"), ((), "third")])
     assert await anext(batches) == Batch(6, ["first", "second", "third"])
     assert await anext(one) == Batch(6, ["first"])
 
@@ -209,7 +214,7 @@ async def test_a_watcher_of_everything_is_told_what_has_a_revision(hub: WatchHub
     """Ephemeral events could not be read again, so only followers of their recipients are told."""
     batches = aiter(hub.open("a service", everything=True))
     hub.publish_ephemeral([(("a",), "typing")])
-    hub.publish(6, [(("a",), "stored")])
+    hub.publish(at(6), [(("a",), "stored")])
     assert await anext(batches) == Batch(6, ["stored"])
 
 
@@ -220,14 +225,14 @@ async def test_a_watcher_of_everything_has_progress_bounds_and_an_end() -> None:
     )
     watcher = hub.open("a service", everything=True)
     batches = aiter(watcher)
-    hub.publish(6, [])
+    hub.publish(at(6), [])
     async with asyncio.timeout(5):
         assert await anext(batches) == Batch(6, [])
     for revision in (7, 8):
-        hub.publish(revision, [((), "x")])
+        hub.publish(at(revision), [((), "x")])
     with pytest.raises(WatcherCutOff, match=WATCHER_TOO_SLOW):
         await anext(batches)
-    hub.publish(9, [((), "x")])
+    hub.publish(at(9), [((), "x")])
     hub.close()
 
 
@@ -263,7 +268,7 @@ def test_the_observer_learns_who_is_lost_with_a_stream(hub: WatchHub, observed: 
     hub.forget(one)
     hub.forget(one)
     assert observed == [([], ["a"])]
-    hub.publish(99, [])
+    hub.publish(at(99), [])
     assert observed[1:] == [([], ["b"])]
 
 
@@ -291,7 +296,7 @@ async def test_who_is_followed_quietly_is_told(hub: WatchHub) -> None:
     """Being quiet hides nothing from the user."""
     watcher = hub.open("test")
     hub.update(watcher.id, ["a"], (), quiet=["a"])
-    hub.publish(6, [(("a",), "x")])
+    hub.publish(at(6), [(("a",), "x")])
     assert await anext(aiter(watcher)) == Batch(6, ["x"])
 
 
@@ -312,7 +317,7 @@ async def test_a_watcher_of_everything_is_told_in_its_own_words() -> None:
     everything = hub.open("a service", everything=True)
     hub.update(everything.id, ("a",), ())
     _, followed = following(hub, "a")
-    hub.publish(6, [(("a",), "first"), (("b",), "second")])
+    hub.publish(at(6), [(("a",), "first"), (("b",), "second")])
     assert await anext(aiter(everything)) == Batch(6, ["first", "second"])
     assert await anext(followed) == Batch(6, [(("a",), "first")])
     hub.close()
@@ -331,8 +336,8 @@ async def test_an_event_that_cannot_be_told_cuts_off_those_who_follow_it() -> No
     hub = WatchHub(Position("epoch", 5), refusing, progress_interval=60, registry=registry)
     concerned, told = following(hub, "a")
     other, batches = following(hub, "b")
-    hub.publish(6, [(("a",), "before"), (("a",), "unspeakable"), (("b",), "another's")])
-    hub.publish(7, [(("a", "b"), "next")])
+    hub.publish(at(6), [(("a",), "before"), (("a",), "unspeakable"), (("b",), "another's")])
+    hub.publish(at(7), [(("a", "b"), "next")])
     with pytest.raises(WatcherCutOff, match=REVISION_GAP):
         await anext(told)
     assert [await anext(batches), await anext(batches)] == [
@@ -353,8 +358,24 @@ async def test_what_everybody_is_told_and_cannot_be_encoded_cuts_off_followers_o
     hub = WatchHub(Position("epoch", 5), lambda _to, event: event, encode_for_everything=refusing)
     everything = aiter(hub.open("service", everything=True))
     _, batches = following(hub, "a")
-    hub.publish(6, [(("a",), "unspeakable")])
+    hub.publish(at(6), [(("a",), "unspeakable")])
     with pytest.raises(WatcherCutOff, match=REVISION_GAP):
         await anext(everything)
     assert await anext(batches) == Batch(6, ["unspeakable"])
     hub.close()
+
+
+async def test_another_epoch_ends_all_streams(hub: WatchHub) -> None:
+    """Whoever follows the hub has to learn of another epoch, and is told nothing of before."""
+    for revision, epoch in enumerate(("another", "third"), 5):
+        _, batches = following(hub, "a")
+        if epoch == "another":
+            hub.catch_up(Position(epoch, revision))
+        else:
+            hub.publish(Position(epoch, revision), [(("a",), "x")])
+        with pytest.raises(WatcherCutOff, match=REVISION_GAP):
+            await anext(batches)
+    assert hub.position == Position("third", 6)
+    _, batches = following(hub, "a")
+    hub.publish(Position("third", 7), [(("a",), "y")])
+    assert await anext(batches) == Batch(7, ["y"])

@@ -6,6 +6,7 @@ from alembic import op
 from service_kit.storage.engines import TEXT
 from service_kit.storage.migrations import (
     make_clock,
+    make_home,
     make_leases,
     make_positions,
     make_restrictions,
@@ -20,6 +21,7 @@ depends_on: str | None = None
 def upgrade() -> None:
     """Make the tables."""
     make_clock()
+    make_home()
     make_leases()
     make_positions()
     make_restrictions()
@@ -34,5 +36,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("additions", "restrictions", "positions", "leases", "clock"):
+    for table in ("additions", "restrictions", "positions", "leases", "clock_home", "clock"):
         op.drop_table(table)
