@@ -2,7 +2,7 @@
 
 The stream is a doorbell; the database is the truth. Whenever the stream was interrupted, what each
 user missed is read with ListChanges before the new stream is consumed, so that nobody notices
-more than a delay.
+more than a delay. The new one may be another replica's, which is a moment behind the one before.
 """
 
 import asyncio
@@ -26,6 +26,12 @@ _logger = structlog.get_logger(__name__)
 _CONCURRENT_RECOVERIES = 16
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 2.0
+# For which a stream that ended counts as live: another replica takes its place meanwhile, and
+# whoever comes waits for that instead of being told that the service is away.
+_MOVE_SECONDS = 1.0
+# For which a replica may be behind what was pushed. Each looks at the clock every second.
+_BEHIND_SECONDS = 3.0
+_ASK_AGAIN_SECONDS = 0.05
 
 
 class _WatchFailedError(Exception):
@@ -71,6 +77,8 @@ class Feed:
         self._ahead: dict[str, Position] = {}
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
+        # Runs while a stream that ended counts as live.
+        self._moving: asyncio.TimerHandle | None = None
 
     @property
     def position(self) -> Position | None:
@@ -79,11 +87,17 @@ class Feed:
 
     @property
     def live(self) -> bool:
-        """Whether events come now."""
+        """Whether events come now, or will from another replica in a moment."""
         return self.name in self._hub.live
 
     async def run(self) -> None:
         """Watch until cancelled; a stream that ends is opened anew with back-off."""
+        try:
+            await self._keep_watching()
+        finally:
+            self._down()
+
+    async def _keep_watching(self) -> None:
         retry = _FIRST_RETRY_SECONDS
         while True:
             try:
@@ -97,15 +111,27 @@ class Feed:
             finally:
                 if self._was_live:
                     retry = _FIRST_RETRY_SECONDS
-                self._down()
+                self._pause()
             # Many edges must not come back in the same instant.
             await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311 - no secret
             retry = min(retry * 2, _LAST_RETRY_SECONDS)
 
-    def _down(self) -> None:
-        self._hub.live.discard(self.name)
+    def _pause(self) -> None:
+        """Tell nobody yet that no stream is open."""
         self._was_live = False
         self._live_metric.set(0)
+        self.users.pause()
+        if self.live and self._moving is None:
+            self._moving = asyncio.get_running_loop().call_later(_MOVE_SECONDS, self._down)
+
+    def _end_move(self) -> None:
+        if self._moving is not None:
+            self._moving.cancel()
+            self._moving = None
+
+    def _down(self) -> None:
+        self._end_move()
+        self._hub.live.discard(self.name)
         self.users.forget()
 
     async def _watch_once(self) -> None:
@@ -127,6 +153,7 @@ class Feed:
             async with asyncio.timeout(self._timeout):
                 await self.backend.ready()
             await self._recover(first.watcher_id, _position(first.position))
+            self._end_move()
             self._hub.live.add(self.name)
             self._was_live = True
             self._live_metric.set(1)
@@ -152,6 +179,7 @@ class Feed:
 
     async def _recover(self, watcher_id: str, first: Position) -> None:
         """Follow everyone who is here, and push what they missed since the last stream."""
+        await self._wait_for_replica(watcher_id, first)
         groups = await self.users.follow_all(watcher_id)
         if isinstance(groups, Error):
             raise _WatchFailedError(groups.message)
@@ -165,6 +193,17 @@ class Feed:
             # Only those who are followed: what the others ask for now would miss what comes until
             # then.
             self._sink.start_over(set(users).difference(lost), now, everyone=False)
+
+    async def _wait_for_replica(self, watcher_id: str, first: Position) -> None:
+        """Wait until the replica knows what was pushed already, or is not about to."""
+        last, loop = self.position, asyncio.get_running_loop()
+        end = loop.time() + _BEHIND_SECONDS
+        while last is not None and later(first, last) != first and loop.time() < end:
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            answer = await self.backend.update_watch(watcher_id, (), ())
+            if isinstance(answer, Error):
+                raise _WatchFailedError(answer.message)
+            first = answer
 
     async def _catch_up(
         self, users: Sequence[str], last: Position | None, now: Position
@@ -201,7 +240,7 @@ class Feed:
 
     def _watch_anew(self) -> None:
         """The backend and this edge may disagree about who is followed: end the stream."""
-        self._hub.live.discard(self.name)
+        self._pause()
         if self._watching is not None:
             # To cancel a task can not come too late, as long as the task has not ended.
             self._watching.cancel()

@@ -17,6 +17,9 @@ _logger = structlog.get_logger(__name__)
 # For which it may wait to be told that somebody has left: mostly it travels with the next login,
 # and who comes back at once, as with each new page of a site, costs no call at all.
 _LEAVING_SECONDS = 0.5
+# For which a replica may be behind what a user was told; within the time of a handshake.
+_BEHIND_SECONDS = 1.5
+_ASK_AGAIN_SECONDS = 0.1
 
 
 class EventSink(Protocol):
@@ -66,6 +69,8 @@ class FollowedUsers:
         self._failed = failed
         self._batch = batch
         self._watcher_id = ""
+        # Whether the backend can be told of changes; between two streams they wait.
+        self.ready = False
         # Those whom the backend has confirmed, with the position after which their events come,
         # which the stream may yet have to reach.
         self._followed: dict[str, Position] = {}
@@ -110,17 +115,25 @@ class FollowedUsers:
 
     def review_all(self) -> None:
         """Follow whoever came while `follow_all` was under way, and others no longer."""
+        self.ready = True
         everyone = self._hub.users.keys() | self._followed.keys()
         self._changed.update((user, None) for user in everyone if self._differs(user))
+        # Also those who asked between two streams.
+        self._changed.update(dict.fromkeys(self._waiting))
         self._update_soon()
 
-    def forget(self) -> None:
-        """Follow nobody, for the stream has ended."""
+    def pause(self) -> None:
+        """Follow nobody, for the stream has ended; who is to be followed waits for the next."""
+        self.ready = False
         self._watcher_id = ""
         self._followed.clear()
         self._invisible.clear()
         self._sink.let_go(self._lingering)
         self._lingering.clear()
+
+    def forget(self) -> None:
+        """Let nobody wait, for there is no other stream."""
+        self.pause()
         waiting, self._waiting = self._waiting, {}
         for futures in waiting.values():
             for future in futures:
@@ -130,7 +143,7 @@ class FollowedUsers:
     def followed(self, user: str) -> Position | None:
         """The position after which a user's events come; None for one who is not followed yet."""
         settled = user not in self._changed and user not in self._updating
-        if self._live and settled and user in self._followed and not self._differs(user):
+        if self.ready and settled and user in self._followed and not self._differs(user):
             return later(self._followed[user], self._position)
         return None
 
@@ -148,8 +161,20 @@ class FollowedUsers:
             del self._changed[user]
         position = self.followed(user) or await self._ask_to_follow(user)
         if told is not None and later(position, told) != position:
-            position = await self._ask_to_follow(user)
+            position = await self._ask_again(user, told)
         return position
+
+    async def _ask_again(self, user: str, told: Position) -> Position:
+        """Ask where the backend stands until it has come to what the user was told, or will not:
+        its replica may be a moment behind the one of another edge.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _BEHIND_SECONDS
+        while True:
+            position = await self._ask_to_follow(user)
+            if later(position, told) == position or loop.time() >= end:
+                return position
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     async def _ask_to_follow(self, user: str) -> Position:
         if not self._live:
@@ -162,7 +187,7 @@ class FollowedUsers:
 
     def review(self, user: str) -> None:
         """Tell the backend, if need be, that a socket of the user is gone or has another token."""
-        if not self._live or not (user in self._updating or self._differs(user)):
+        if not self.ready or not (user in self._updating or self._differs(user)):
             return
         if user in self._hub.users:
             self._changed[user] = None
@@ -225,13 +250,13 @@ class FollowedUsers:
         self._update_soon()
 
     def _update_soon(self) -> None:
-        if self._changed and self._updater is None:
+        if self._changed and self.ready and self._updater is None:
             self._updater = asyncio.get_running_loop().create_task(self._update())
 
     async def _update(self) -> None:
         """Tell the backend of all that has changed, one call at a time."""
         try:
-            while self._changed and self._live:
+            while self._changed and self.ready:
                 self._updating = set(islice(self._changed, self._batch))
                 for user in self._updating:
                     del self._changed[user]

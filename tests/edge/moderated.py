@@ -163,7 +163,7 @@ class Moderated:
         """Return when the feed watches, perhaps anew."""
         async with asyncio.timeout(5):
             self.stream = await self.service.streams.get()
-        await until(lambda: self.feed.live)
+        await until(lambda: self.feed.users.ready)
 
     def deadline(self, seconds: float = 5) -> float:
         return asyncio.get_running_loop().time() + seconds

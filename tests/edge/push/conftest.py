@@ -59,7 +59,7 @@ class Sockets:
 
     async def next_stream(self) -> Stream:
         stream = await asyncio.wait_for(self.service.streams.get(), 5)
-        await until(lambda: self.feed.live)
+        await until(lambda: self.users.ready)
         return stream
 
 

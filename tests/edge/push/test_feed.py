@@ -326,3 +326,25 @@ async def test_a_feed_that_is_stopped_is_not_live(edge: Edge, service: Service) 
     assert not feed.live
     with pytest.raises(NotLiveError):
         await feed.users.follow("alice")
+
+
+async def test_a_replica_that_is_behind_is_waited_for(sockets: Sockets) -> None:
+    """The feed moves to another with its revision: nobody starts over, and nothing comes twice."""
+    _, wire = await sockets.attached()
+    sockets.live.say(12, message_event(1), message_event(2))
+    assert [(await alert(wire))[0] for _ in range(2)] == [1, 2]
+    sockets.service.revision = 10
+    sockets.service.changes = pages(([change(13, message_event(3))], ""))
+    sockets.service.updates = asyncio.Queue()
+    sockets.live.end()
+    for _ in range(3):
+        # Where it stands, and nobody is followed yet.
+        assert await sockets.told() == ([], [])
+    sockets.service.revision = 13
+    stream = await sockets.next_stream()
+    (asked,) = sockets.service.change_requests
+    assert (asked.after, asked.until) == (position(12), position(13))
+    assert await alert(wire) == (3, 13)
+    stream.say(14, message_event(4))
+    assert await alert(wire) == (4, 14)
+    assert wire.heard() == []

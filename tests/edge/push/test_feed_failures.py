@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import grpc
@@ -49,9 +50,6 @@ class _Stream:
             raise grpc.aio.AioRpcError(response, nothing, nothing)
         return response
 
-    def cancel(self) -> None:
-        """The feed reads no more."""
-
 
 class _Service:
     """A backend that answers in a turn of the loop, or fails with what is due to fail."""
@@ -68,11 +66,12 @@ class _Service:
     def position(self) -> pb.Position:
         return pb.Position(epoch=EPOCH, revision=self.revision)
 
-    def watch(self, _name: str) -> _Stream:
+    @asynccontextmanager
+    async def watch(self, _name: str) -> AsyncIterator[_Stream]:
         stream = _Stream(f"watcher-{len(self.streams)}")
         stream.put(pb.WatchResponse(watcher_id=stream.watcher_id, position=self.position()))
         self.streams.append(stream)
-        return stream
+        yield stream
 
     def say(self) -> None:
         """Something happens, and the open stream tells it."""
@@ -160,7 +159,7 @@ async def _play(moves: Sequence[tuple[str, int, int]]) -> None:
 
 
 async def _until_live(feed: Feed) -> None:
-    while not feed.live:  # noqa: ASYNC110 - nothing tells of it
+    while not feed.users.ready:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
 
 

@@ -263,7 +263,7 @@ async def test_before_the_first_stream_nobody_can_follow(edge: Edge) -> None:
         await edge.feeds[MESSAGING].users.follow("alice")
 
 
-async def test_an_end_of_the_stream_is_told_to_who_waits(sockets: Sockets) -> None:
+async def test_who_waits_is_told_when_no_other_stream_comes(sockets: Sockets) -> None:
     """Nobody hangs on an answer that will not come."""
     sockets.service.hold_updates = True
     sockets.join()
@@ -281,14 +281,37 @@ async def test_a_watcher_that_the_service_does_not_know_watches_anew(sockets: So
     sockets.join()
     following = asyncio.create_task(sockets.users.follow("alice"))
     await sockets.told()
-    sockets.service.release_update(grpc.StatusCode.NOT_FOUND)
-    with pytest.raises(NotLiveError):
-        await following
     sockets.service.hold_updates = False
+    sockets.service.release_update(grpc.StatusCode.NOT_FOUND)
     stream = await sockets.next_stream()
     assert stream.watcher_id != sockets.live.watcher_id
     assert await sockets.told() == (["alice"], [])
-    assert await sockets.users.follow("alice") == Position(EPOCH, 10)
+    assert await following == Position(EPOCH, 10)
+
+
+async def test_who_comes_between_two_streams_waits_for_the_next(sockets: Sockets) -> None:
+    """Another replica takes the place of one that went, and nobody is told of it."""
+    sockets.live.end()
+    await until(lambda: not sockets.users.ready)
+    assert sockets.feed.live
+    sockets.join()
+    following = asyncio.create_task(sockets.users.follow("alice"))
+    await sockets.next_stream()
+    assert await following == Position(EPOCH, 10)
+    assert sockets.feed.live
+
+
+async def test_a_replica_that_is_behind_a_client_is_asked_until_it_is_not(
+    sockets: Sockets,
+) -> None:
+    """The client comes from an edge whose replica had heard of more."""
+    sockets.join()
+    following = asyncio.create_task(sockets.users.follow("alice", Position(EPOCH, 12)))
+    for _ in range(3):
+        await sockets.told()
+    assert not following.done()
+    sockets.service.revision = 12
+    assert await following == Position(EPOCH, 12)
 
 
 async def test_a_mistake_in_following_leaves_nobody_waiting(
