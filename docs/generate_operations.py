@@ -1,4 +1,5 @@
-"""Writes the table in docs/operations.md of who may call which method, or checks it.
+"""Writes the tables in docs/operations.md: who may call which method, and what the doctor finds;
+or checks them.
 
 python docs/generate_operations.py           writes it
 python docs/generate_operations.py --check   fails when it is not what the code says
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from command_line.doctor.kinds import Kind
 from docs import markers
 from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATION, Caller
 
@@ -23,8 +25,11 @@ def rows() -> Iterator[tuple[str, ...]]:
 
 
 def generate(document: str) -> str:
-    """The document with the table between its markers made anew."""
-    return markers.fill(document, "callers", markers.table(("method", *Caller), *rows()))
+    """The document with the tables between their markers made anew."""
+    called = markers.fill(document, "callers", markers.table(("method", *Caller), *rows()))
+    kinds = ((f"`{kind}`", kind.severity, kind.meaning) for kind in Kind)
+    heading = ("finding", "severity", "what it means")
+    return markers.fill(called, "findings", markers.table(heading, *kinds))
 
 
 if __name__ == "__main__":

@@ -184,7 +184,10 @@ def of_folder(folder: DataFolder, environment: Mapping[str, str]) -> Deployment:
     """The deployment of a data folder of `parley up`, whose settings come from both."""
     served, unreadable = _read_served(folder)
     address = parts.Address(_LOOPBACK, 0)
-    targets: Mapping[str, str] = dict.fromkeys(parts.SERVICES, f"{_LOOPBACK}:1")
+    # Nothing listens there; but not two on the same.
+    targets: Mapping[str, str] = {
+        name: f"{_LOOPBACK}:{number}" for number, name in enumerate(parts.SERVICES, start=1)
+    }
     if served is not None:
         host, _, port = served.url.removeprefix("ws://").removesuffix("/ws").rpartition(":")
         address = parts.Address(host.strip("[]"), int(port))

@@ -77,7 +77,6 @@ class Kind(Enum):
     POSITION_AHEAD = _ERROR, "a service has followed another one further than that has come"
     STANDBY = _ERROR, "the address leads to a standby, which takes no writes"
     READ_ONLY = _ERROR, "the database takes no writes"
-    OTHER_TIMELINE = _WARNING, "the server was promoted or restored since the clock's epoch began"
     FSYNC_OFF = _ERROR, "what is answered as stored is lost with the power"
     FULL_PAGE_WRITES_OFF = _ERROR, "a page that is half written at a loss of power stays broken"
     SYNCHRONOUS_COMMIT_OFF = _ERROR, "what is answered as stored is not on the disk yet"

@@ -62,14 +62,15 @@ async def check_message(url: str, token: str) -> Findings:
     except (ParleyError, TimeoutError) as error:
         yield _not_connected(url, error)
     else:
-        async for finding in _exchange(url, sender, reader):
+        async for finding in exchange(url, sender, reader):
             yield finding
     finally:
         await sender.close()
         await reader.close()
 
 
-async def _exchange(url: str, sender: Client, reader: Client) -> Findings:
+async def exchange(url: str, sender: Client, reader: Client) -> Findings:
+    """Send from one socket, and wait at the other."""
     text = f"a probe of parley doctor, {uuid4().hex}"
     began = time.monotonic()
     coming = asyncio.create_task(_arrival(reader, text))

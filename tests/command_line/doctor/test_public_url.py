@@ -17,6 +17,8 @@ from command_line.doctor.checks.sockets import check_message, check_silence
 from command_line.doctor.examination import Options, checks_of
 from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind
+from parley_client.client import Client
+from parley_client.states import State
 from tests.support.system import System
 from tests.support.tampering import Tampering, tampering
 
@@ -141,6 +143,17 @@ async def test_a_message_goes_through_and_back(
     assert await collected(check_message(url, system.token("ann"))) == []
     monkeypatch.setattr(sockets, "_CONNECT_SECONDS", 2.0)
     assert await collected(check_message(url, "no.good.token")) == [Kind.TOKEN_REFUSED]
+    monkeypatch.setattr(sockets, "_ANSWER_SECONDS", 2.0)
+    # As at an edge that is deaf: nobody tells the other socket, for it is another person's.
+    clients = [Client(url, token=system.token(user)) for user in ("ann", "bob")]
+    for client in clients:
+        await client.connect()
+        await client.wait_for(State.LIVE)
+    assert await collected(sockets.exchange(url, *clients)) == [Kind.MESSAGE_LOST]
+    monkeypatch.setattr(sockets, "_SLOW_SECONDS", 0.0)
+    assert await collected(sockets.exchange(url, clients[0], clients[0])) == [Kind.MESSAGE_SLOW]
+    for client in clients:
+        await client.close()
     system.services["messaging"].stop()
     found = await collected(check_message(url, system.token("ann")))
     system.services["messaging"].start()
