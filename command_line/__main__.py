@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from command_line.certificates.program import command as certificates
 from command_line.chat import appeal
 from command_line.chat.chat import Chat
 from command_line.chat.connection import ChatOptions
@@ -353,6 +354,7 @@ application.command("doctor")(doctor.command)
 application.add_typer(moderation, name="mod")
 application.add_typer(sessions, name="sessions")
 application.add_typer(credentials, name="credentials")
+application.command("certificates")(certificates)
 
 
 def main() -> None:

@@ -27,9 +27,11 @@ from desk.web.server import Server, configure
 from desk.web.session_routes import SessionRoutes
 from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
+from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
+from service_kit.tls.own_files import open_files
 from service_kit.tracing.export import open_tracing
 
 _logger = structlog.get_logger(__name__)
@@ -50,11 +52,13 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     tracing = open_tracing(
         settings, "desk", metrics.registry, prefix=PREFIX, reached=metrics.limits.reached
     )
-    present = presented(settings.credential_file, settings.credentials_refresh_seconds)
+    refresh_seconds = settings.credentials_refresh_seconds
+    present = presented(settings.credential_file, refresh_seconds)
+    files = open_files(settings, metrics.registry, refresh_seconds, prefix=PREFIX)
     sessions = Sessions(settings, metrics, time.monotonic, time.time)
     broadcast = Broadcast(settings, metrics)
     health = Health(broadcast)
-    async with dial(settings, present, metrics) as moderation:
+    async with dial(settings, present, metrics, connections(settings, files)) as moderation:
         with _listening(settings.host, settings.port) as listener:
             port: int = listener.getsockname()[1]
             origins = read_origins(settings.origins, port)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from desk.settings import Settings
 from desk.structures.audit import AuditEntry
 from desk.structures.problems import Current
 from service_kit.authentication.credentials import Present
-from service_kit.channels.opening import open_channel
+from service_kit.channels.connections import Connections
 from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.rpc import documents
 from service_kit.rpc.documents import Document, build
@@ -29,6 +30,7 @@ from service_kit.tracing.calls import calling
 _logger = structlog.get_logger(__name__)
 
 DOMAIN = "moderation.parley"
+_NAME = "moderation"
 _CURRENT: Mapping[str, type[Message]] = {"case": pb.Case, "dispute": pb.Dispute}
 _OPTIONS = (
     # A refusal bears the present case, and an answer all evidence of one.
@@ -61,11 +63,14 @@ class Moderation:
     def __init__(
         self,
         target: str,
+        connections: Connections,
         channel: grpc.aio.Channel,
         present: Present,
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
+        self.failed = partial(connections.failed, _NAME, target)
+        self._connections = connections
         self._stub = ModerationServiceStub(channel)
         self._target = target
         self._retries = Retries(
@@ -102,7 +107,7 @@ class Moderation:
         """Keep a stream of all that happens. It ends with grpc.aio.AioRpcError."""
         request = pb.WatchRequest(watcher_name=watcher_name, everything=True)
         # Each has a connection of its own: the replica before may be frozen.
-        async with open_channel(self._target, _OPTIONS, keeps=True) as channel:
+        async with self._connections.open(_NAME, self._target, _OPTIONS, keeps=True) as channel:
             stream = ModerationServiceStub(channel).Watch(request, metadata=self._present())
             try:
                 yield stream
@@ -139,6 +144,7 @@ class Moderation:
             code = error.code()
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._metrics.limits.reached("call_timeout_seconds")
+            self.failed(error)
             raise
         finally:
             timer.labels(method=rpc, code=code.name).observe(time.monotonic() - started)
@@ -203,8 +209,12 @@ def _problem(status: HTTPStatus, read: ReadRefusal) -> RefusedError:
 
 
 @asynccontextmanager
-async def dial(settings: Settings, present: Present, metrics: Metrics) -> AsyncIterator[Moderation]:
+async def dial(
+    settings: Settings, present: Present, metrics: Metrics, connections: Connections
+) -> AsyncIterator[Moderation]:
     """Keep a connection while the context lasts; it is made with the first call."""
     target = settings.moderation_target
-    async with open_channel(target, _OPTIONS) as channel:
-        yield Moderation(target, channel, present, settings.call_timeout_seconds, metrics)
+    async with connections.open(_NAME, target, _OPTIONS) as channel:
+        yield Moderation(
+            target, connections, channel, present, settings.call_timeout_seconds, metrics
+        )

@@ -1,13 +1,14 @@
 """The desk's settings, from environment variables that begin with PARLEY_DESK_."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
 from service_kit.process.targets import Target
+from service_kit.tls.settings import CallerTlsSettings
 from service_kit.tracing import settings as tracing
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -29,8 +30,8 @@ LIMITS = (
 """The settings below that are limits, each counted when it is reached."""
 
 
-class Settings(TokenSettings, tracing.SamplingSettings):
-    """The settings and limits of a desk; frozen. Those of tokens and traces are the kit's."""
+class Settings(TokenSettings, CallerTlsSettings, tracing.SamplingSettings):
+    """The settings and limits of a desk; frozen. Those of tokens, TLS and traces are the kit's."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_DESK_", frozen=True, extra="forbid")
 
@@ -42,9 +43,10 @@ class Settings(TokenSettings, tracing.SamplingSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     # host:port of the moderation service, and the file with the credential by which it knows us.
+    # None: it knows us by our certificate.
     moderation_target: Target = "127.0.0.1:7103"
-    credential_file: Path
-    # After which it is noticed that this file has changed.
+    credential_file: Path | None = None
+    # After which it is noticed that this file has changed, or one of TLS.
     credentials_refresh_seconds: Seconds = 5
 
     # The exact origins under which moderators open the desk, separated by commas. Without any it
@@ -90,3 +92,12 @@ class Settings(TokenSettings, tracing.SamplingSettings):
     stream_events: Count = 500
 
     _split_origins = field_validator("origins", mode="before")(split_list)
+
+    @model_validator(mode="after")
+    def _check_credential(self) -> Self:
+        if self.credential_file is None and self.tls_certificate_file is None:
+            raise ValueError(
+                "CREDENTIAL_FILE is missing, and there is no TLS_CERTIFICATE_FILE by which"
+                " moderation could know the desk"
+            )
+        return self

@@ -37,8 +37,10 @@ from edge.web.serving.server import Server
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
+from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
 from service_kit.process.settings import problems_of
+from service_kit.tls.own_files import open_files
 from service_kit.tracing.export import open_tracing
 from service_kit.tracing.spans import Tracing
 
@@ -105,16 +107,14 @@ def _wire(
     people = People(hub, settings, metrics, asyncio.get_running_loop().time)
     metrics.registry.register(SessionMetrics(hub, people))
 
-    messaging = MessagingBackend(settings.messaging_target, settings, present, metrics, tracing)
+    files = open_files(settings, metrics.registry, refresh_seconds, prefix="parley_edge_")
+    shared = (settings, present, metrics, tracing, connections(settings, files))
+    messaging = MessagingBackend(settings.messaging_target, *shared)
     negotiation = moderation = None
     if settings.negotiation_target is not None:
-        negotiation = NegotiationBackend(
-            settings.negotiation_target, settings, present, metrics, tracing
-        )
+        negotiation = NegotiationBackend(settings.negotiation_target, *shared)
     if settings.moderation_target is not None:
-        moderation = ModerationBackend(
-            settings.moderation_target, settings, present, metrics, tracing
-        )
+        moderation = ModerationBackend(settings.moderation_target, *shared)
     sanctions = SanctionsCache(hub, settings, metrics)
     enforcement = Enforcement(hub, sanctions, messaging, negotiation)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)

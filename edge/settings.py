@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.settings import TokenSettings, split_list
 from service_kit.process.targets import Target
+from service_kit.tls.settings import CallerTlsSettings
 from service_kit.tracing.settings import SamplingSettings
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -20,8 +21,8 @@ PerSecond = Annotated[float, Field(gt=0)]
 _ADDRESS = re.compile(r"(?:https?://[A-Za-z0-9.:\[\]-]+(?:[/?][!-~]*)?|/(?!/)[!-~]*)")
 
 
-class Settings(TokenSettings, SamplingSettings):
-    """The settings and limits of an edge; frozen. Those of tokens and traces are the kit's."""
+class Settings(TokenSettings, CallerTlsSettings, SamplingSettings):
+    """The settings and limits of an edge; frozen. Those of tokens, TLS and traces are the kit's."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_EDGE_", frozen=True, extra="forbid")
 
@@ -36,7 +37,7 @@ class Settings(TokenSettings, SamplingSettings):
     negotiation_target: Target | None = None
     moderation_target: Target | None = None
     credential_file: Path
-    # After which it is noticed that this file has changed.
+    # After which it is noticed that this file has changed, or one of TLS.
     credentials_refresh_seconds: Seconds = 5
     # Whether people come in of whom it is not known what restricts them, while the moderation
     # service does not answer.

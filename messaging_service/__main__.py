@@ -40,7 +40,11 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
         works["negotiation"] = under(NEGOTIATION, negotiation.follower(resources, metrics).run)
     if settings.moderation_target is not None:
         follower = sanctions_follower(
-            "messaging", moderation_source(settings), resources, metrics, follow_moderation
+            "messaging",
+            moderation_source(settings, resources.connections),
+            resources,
+            metrics,
+            follow_moderation,
         )
         works["moderation"] = under(MODERATION, follower.run)
     await presence.start()

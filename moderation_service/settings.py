@@ -25,7 +25,7 @@ class ModerationSettings(TokenSettings, settings.ServiceSettings):
 
     messaging_target: Target = "127.0.0.1:7101"
     # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
-    messaging_credential_file: Path
+    messaging_credential_file: Path | None = None
     messaging_timeout_seconds: settings.Seconds = 1.0
     # Without negotiation there are no deals among the evidence, and no disputes.
     negotiation_target: Target | None = None
@@ -94,7 +94,10 @@ class ModerationSettings(TokenSettings, settings.ServiceSettings):
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
-        if (self.negotiation_target is None) != (self.negotiation_credential_file is None):
+        self.check_shown("messaging", self.messaging_credential_file)
+        if self.negotiation_target is not None:
+            self.check_shown("negotiation", self.negotiation_credential_file)
+        if self.negotiation_target is None and self.negotiation_credential_file is not None:
             raise ValueError("NEGOTIATION_TARGET and NEGOTIATION_CREDENTIAL_FILE go together")
         self.limits()
         return self

@@ -43,12 +43,20 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
         follower = sanctions_follower(
-            "negotiation", moderation_source(settings), resources, metrics, following(limits)
+            "negotiation",
+            moderation_source(settings, resources.connections),
+            resources,
+            metrics,
+            following(limits),
         )
         works["moderation"] = under(MODERATION, follower.run)
     async with (
         dial_by_settings(
-            settings, "messaging", MessagingServiceStub, resources.limits.reached
+            settings,
+            "messaging",
+            MessagingServiceStub,
+            resources.limits.reached,
+            resources.connections,
         ) as client,
         background(works, resources.registry),
     ):

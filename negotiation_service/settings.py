@@ -36,7 +36,7 @@ class NegotiationSettings(ServiceSettings):
 
     messaging_target: Target = "127.0.0.1:7101"
     # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
-    messaging_credential_file: Path
+    messaging_credential_file: Path | None = None
     messaging_timeout_seconds: Seconds = 1.0
 
     # host:port of the moderation service, and a file with a credential that it accepts. None: it is
@@ -78,6 +78,11 @@ class NegotiationSettings(ServiceSettings):
 
     services_page: Count = 100
     events_page: Count = 200
+
+    @model_validator(mode="after")
+    def _check_credential(self) -> Self:
+        self.check_shown("messaging", self.messaging_credential_file)
+        return self
 
     @model_validator(mode="after")
     def _check_prices(self) -> Self:

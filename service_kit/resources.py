@@ -1,11 +1,12 @@
 """The parts that the kit makes for a service from its settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from service_kit.channels.connections import Connections
 from service_kit.leases.leases import Leases
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
@@ -20,7 +21,7 @@ SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 
 @dataclass(frozen=True)
 class Resources(Generic[SettingsType]):
-    """The database, the hub, leases, metrics and limits of one service."""
+    """The database, the hub, leases, metrics, limits of one service, and its calls of others."""
 
     settings: SettingsType
     writer: Writer
@@ -32,6 +33,7 @@ class Resources(Generic[SettingsType]):
     leases: Leases
     # None: no spans are made.
     tracing: Tracing | None = None
+    connections: Connections = field(default_factory=Connections)
 
     @property
     def elsewhere(self) -> Callable[[], int] | None:

@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit.authentication.callers import Methods
 from service_kit.authentication.credentials import AcceptedCredentials
+from service_kit.channels.connections import connections
 from service_kit.leases.leases import Leases
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
@@ -54,6 +55,8 @@ from service_kit.storage.fence import Fence
 from service_kit.storage.ownership import owned
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
+from service_kit.tls.own_files import open_files
+from service_kit.tls.server import certificate_names, probe_channel, server_credentials
 from service_kit.tracing.export import open_tracing
 from service_kit.tracing.transactions import encoding
 from service_kit.watch.hub import Encode, WatchHub
@@ -165,11 +168,14 @@ async def _serving(
     probe_seconds: float | None,
 ) -> AsyncIterator[int]:
     log = structlog.get_logger(service.module)
-    credentials = AcceptedCredentials(
-        settings.credentials_file, settings.credentials_refresh_seconds
-    )
-    migrations.check(reading, service.migrations)
+    refresh = settings.credentials_refresh_seconds
+    credentials = None
+    if settings.credentials_file is not None:
+        credentials = AcceptedCredentials(settings.credentials_file, refresh)
     registry = CollectorRegistry()
+    files = open_files(settings, registry, refresh, serves=True)
+    transport = server_credentials(settings, files, refresh)
+    migrations.check(reading, service.migrations)
     fence = Fence(synchronous=settings.database_replication == "synchronous", registry=registry)
     with writing.connect() as connection:
         position = fence.enter(connection)
@@ -190,6 +196,8 @@ async def _serving(
         credentials,
         failures.translate,
         instruments,
+        certificates=certificate_names(settings),
+        transport=transport,
         max_connection_age_seconds=settings.connection_age_seconds,
         tracing=tracing,
     )
@@ -218,7 +226,16 @@ async def _serving(
     readers = Readers(reading, settings.reader_threads)
     leases = Leases(leasing, settings.lease_seconds, registry)
     resources = Resources(
-        settings, writer, readers, hub, registry, failures, limits, leases, tracing
+        settings,
+        writer,
+        readers,
+        hub,
+        registry,
+        failures,
+        limits,
+        leases,
+        tracing,
+        connections(settings, files),
     )
     checkpointing = checkpoints(
         address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
@@ -281,7 +298,9 @@ def _give_up(module: str) -> None:
 
 async def health(settings: ServiceSettings) -> int:
     """Exit with 0 when the service that these settings describe says SERVING."""
-    return 0 if await probe_health(settings.listen) else 1
+    files = open_files(settings, CollectorRegistry(), settings.credentials_refresh_seconds)
+    channel = probe_channel(settings, files, settings.listen)
+    return 0 if await probe_health(settings.listen, channel=channel) else 1
 
 
 def main(service: Service[SettingsType]) -> int:

@@ -109,7 +109,7 @@ BAD_SETTINGS = {
         ({"REVIEW_DAYS": "nan"}, "PARLEY_MODERATION_REVIEW_DAYS"),
         ({"RESPONDENT_SILENCE": "shrug"}, "PARLEY_MODERATION_RESPONDENT_SILENCE"),
         ({"MODERATOR_SILENCE": "review"}, "what ends a review cannot be another review"),
-        ({"NEGOTIATION_TARGET": "127.0.0.1:1"}, "go together"),
+        ({"NEGOTIATION_TARGET": "127.0.0.1:1"}, "NEGOTIATION_CREDENTIAL_FILE is missing"),
         ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
         ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
         ({"CREDENTIALS_FILE": "{folder}/plain"}, "is not `caller: digest`"),

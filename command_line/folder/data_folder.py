@@ -115,7 +115,7 @@ class DataFolder:
                 if _make_secret(path)
             ]
             lines = [accepted_line(one, read_credential(self.credential(one))) for one in Caller]
-            _write(self.accepted_credentials, "".join(f"{line}\n" for line in lines))
+            write_private(self.accepted_credentials, "".join(f"{line}\n" for line in lines))
         except (OSError, ValueError) as error:
             raise CommandError(f"cannot prepare {self.path}: {error}") from error
         else:
@@ -173,11 +173,11 @@ def _make_secret(path: Path) -> bool:
     if path.exists():
         path.chmod(PRIVATE)
         return False
-    _write(path, secrets.token_urlsafe(SECRET_BYTES))
+    write_private(path, secrets.token_urlsafe(SECRET_BYTES))
     return True
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Writes a file for its owner alone, in one step."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)

@@ -56,6 +56,7 @@ class Watch:
                 await self._watch_once()
             except (grpc.aio.AioRpcError, _BrokenOffError, RefusedError, TimeoutError) as error:
                 _logger.warning("the watch stream ended", cause=_cause(error))
+                self._moderation.failed(error)
             except Exception:
                 # Requests, and the streams of pages, go on.
                 _logger.exception("the watch stream failed")

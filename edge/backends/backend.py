@@ -29,7 +29,7 @@ from edge.translation.status import CALLER_REFUSED, from_call
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Metadata, Present
-from service_kit.channels.opening import open_channel
+from service_kit.channels.connections import Connections
 from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.tracing.calls import calling
 from service_kit.tracing.requests import batching, present_traceparent
@@ -93,13 +93,16 @@ class Backend:
         present: Present,
         metrics: Metrics,
         tracing: Tracing | None = None,
+        connections: Connections | None = None,
     ) -> None:
+        connections = connections or Connections()
+        self._open = partial(connections.open, self.name, target, _OPTIONS)
+        self.failed = partial(connections.failed, self.name, target)
         self._settings = settings
         self._tracing = tracing
         self._present = present
         self._metrics = metrics
-        self._target = target
-        self._channel = open_channel(target, _OPTIONS)
+        self._channel = self._open()
         self._stub = self.stub(self._channel)
         # Of the connection of the stream that is open.
         self._watch_stub: Any = self._stub
@@ -165,13 +168,14 @@ class Backend:
         except grpc.aio.AioRpcError as error:
             status = error.code()
             self._metrics.call_failures.labels(call=rpc, status=status.name).inc()
+            self.failed(error)
             if status is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._metrics.limits.reached("call_timeout_seconds")
             answer = from_call(error)
             if status is grpc.StatusCode.UNAUTHENTICATED or answer is CALLER_REFUSED:
                 # The trace would say nothing; the operator has to mend a file.
                 _logger.error(  # noqa: TRY400
-                    "a service refuses this edge's credential",
+                    "a service refuses this edge",
                     service=self.name,
                     cause=error.details(),
                 )
@@ -322,7 +326,7 @@ class Backend:
         is frozen, keeps nobody from the next.
         """
         request = self.contract.WatchRequest(watcher_name=watcher_name)
-        async with open_channel(self._target, _OPTIONS, keeps=True) as channel:
+        async with self._open(keeps=True) as channel:
             self._watch_stub = self.stub(channel)
             stream = self._watch_stub.Watch(request, metadata=self._present())
             try:

@@ -16,6 +16,7 @@ from edge.translation.status import from_status
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Present
+from service_kit.channels.connections import Connections
 from service_kit.tracing.spans import Tracing
 
 
@@ -41,8 +42,9 @@ class MessagingBackend(Backend):
         present: Present,
         metrics: Metrics,
         tracing: Tracing | None = None,
+        connections: Connections | None = None,
     ) -> None:
-        super().__init__(target, settings, present, metrics, tracing)
+        super().__init__(target, settings, present, metrics, tracing, connections)
         self._most_parties = settings.known_standings
         self._parties: dict[str, Parties] = {}
         self._stream = self._exchange(Op.CREATE_MSG.rpc, _is_repeatable)

@@ -14,6 +14,7 @@ from edge.metrics import Metrics
 from edge.settings import Settings
 from parley_protocol.errors import Error
 from service_kit.authentication.credentials import Present
+from service_kit.channels.connections import Connections
 from service_kit.tracing.spans import Tracing
 
 _DISPUTES_PAGE = 100
@@ -33,8 +34,9 @@ class ModerationBackend(Backend):
         present: Present,
         metrics: Metrics,
         tracing: Tracing | None = None,
+        connections: Connections | None = None,
     ) -> None:
-        super().__init__(target, settings, present, metrics, tracing)
+        super().__init__(target, settings, present, metrics, tracing, connections)
         self.get_standing: Batcher[str, pb.Standing] = self._batcher(
             "BatchGetStandings",
             lambda users: pb.BatchGetStandingsRequest(users=users),

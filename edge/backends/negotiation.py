@@ -15,6 +15,7 @@ from edge.settings import Settings
 from edge.translation.status import from_status
 from parley_protocol.errors import Error
 from service_kit.authentication.credentials import Present
+from service_kit.channels.connections import Connections
 from service_kit.tracing.spans import Tracing
 
 _RPC = "StreamCommands"
@@ -64,8 +65,9 @@ class NegotiationBackend(Backend):
         present: Present,
         metrics: Metrics,
         tracing: Tracing | None = None,
+        connections: Connections | None = None,
     ) -> None:
-        super().__init__(target, settings, present, metrics, tracing)
+        super().__init__(target, settings, present, metrics, tracing, connections)
         self._plain = self._commands("plain")
         # About words messaging is asked, for which the others need not wait.
         self._worded = self._commands("worded")

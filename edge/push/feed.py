@@ -103,7 +103,9 @@ class Feed:
             try:
                 await self._watch_once()
             except* (grpc.aio.AioRpcError, _WatchFailedError, NotLiveError, TimeoutError) as group:
-                cause = _cause(group)
+                first = _first(group)
+                self.backend.failed(first)
+                cause = _cause(first)
                 _logger.warning("the watch stream ended", service=self.name, cause=cause)
             except* Exception:
                 # The sockets, and the streams of the other services, go on.
@@ -250,9 +252,13 @@ def _position(position: Any) -> Position:
     return Position(position.epoch, position.revision)
 
 
-def _cause(error: BaseException) -> str:
+def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def _cause(error: BaseException) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return str(error) or type(error).__name__

@@ -42,7 +42,11 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
     Raises ValueError for a credential that can not be read.
     """
     source = read_source(
-        resources.settings, NEGOTIATION, pb, negotiation_pb2_grpc.NegotiationServiceStub
+        resources.settings,
+        NEGOTIATION,
+        pb,
+        negotiation_pb2_grpc.NegotiationServiceStub,
+        resources.connections,
     )
 
     settings = resources.settings

@@ -54,6 +54,7 @@ async def wire(
 ) -> AsyncIterator[Wiring]:
     """Keep connections and background work while the context lasts."""
     settings, registry, reached = resources.settings, resources.registry, resources.limits.reached
+    connections = resources.connections
     # Set when time or negotiation has made a call due, which no RPC pushes.
     due = asyncio.Event()
     timers = _timers(resources, operation, due)
@@ -69,13 +70,15 @@ async def wire(
     async with AsyncExitStack() as stack:
         messaging = Messaging(
             await stack.enter_async_context(
-                dial_by_settings(settings, "messaging", MessagingServiceStub, reached)
+                dial_by_settings(settings, "messaging", MessagingServiceStub, reached, connections)
             )
         )
         negotiation: Negotiation | None = None
         if settings.negotiation_target is not None:
             client = await stack.enter_async_context(
-                dial_by_settings(settings, NEGOTIATION, NegotiationServiceStub, reached)
+                dial_by_settings(
+                    settings, NEGOTIATION, NegotiationServiceStub, reached, connections
+                )
             )
             negotiation = Negotiation(client)
         reconciler = Reconciler(
@@ -188,7 +191,13 @@ def _note_due(answer: AnyAnswer, due: asyncio.Event) -> None:
 
 def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Follower:
     """Make the follower of negotiation. Raises ValueError for a credential that can not be read."""
-    source = read_source(resources.settings, NEGOTIATION, negotiation_pb2, NegotiationServiceStub)
+    source = read_source(
+        resources.settings,
+        NEGOTIATION,
+        negotiation_pb2,
+        NegotiationServiceStub,
+        resources.connections,
+    )
     metrics = FollowerMetrics(resources.registry)
     return Follower(
         "moderation", source, resources.readers, holds.apply, metrics, tracing=resources.tracing

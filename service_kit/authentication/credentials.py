@@ -170,8 +170,13 @@ class WatchedFile(Generic[Value]):
 # --- Who shows one, and who accepts them ----------------------------------------------------------
 
 
-def presented(path: Path, refresh_seconds: float) -> Present:
-    """Present the credential of a file, a new one when the file has changed. Raises ValueError."""
+def presented(path: Path | None, refresh_seconds: float) -> Present:
+    """Present the credential of a file, a new one when the file has changed. Raises ValueError.
+
+    Without a file nothing is presented: whoever is called knows its callers by certificates.
+    """
+    if path is None:
+        return tuple
     return WatchedFile(path, lambda file: present(read_credential(file)), refresh_seconds)
 
 

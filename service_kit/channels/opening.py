@@ -42,6 +42,9 @@ _KEPT = (
 
 def open_channel(target: str, options: Options = (), *, keeps: bool = False) -> grpc.aio.Channel:
     """Open a channel whose calls any replica at `target` may answer, or that `keeps` to one."""
-    return grpc.aio.insecure_channel(
-        target, options=[*_OPTIONS, *(_KEPT if keeps else _SPREAD), *options]
-    )
+    return grpc.aio.insecure_channel(target, options=options_of(options, keeps=keeps))
+
+
+def options_of(options: Options, *, keeps: bool) -> list[tuple[str, Any]]:
+    """Give the options of a channel that is opened in this way, with further ones."""
+    return [*_OPTIONS, *(_KEPT if keeps else _SPREAD), *options]

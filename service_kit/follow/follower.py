@@ -7,7 +7,7 @@ position in one transaction. The stream is a doorbell; what it failed to bring i
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from service_kit.authentication.credentials import Present, presented
-from service_kit.channels.opening import open_channel
+from service_kit.channels.connections import Connections
 from service_kit.follow.positions import read_followed
 from service_kit.process.settings import ServiceSettings
 from service_kit.rules import Position
@@ -42,7 +42,8 @@ class _BrokenOffError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """The service to follow, at `target`, to which `present` tells who follows it.
+    """The service to follow, at `target`, to which `present` tells who follows it, by way of
+    `connections`.
 
     Of its contract: the module of the messages Position, WatchRequest and ListChangesRequest, both
     requests with `everything`; and the stub, which has Watch and ListChanges.
@@ -53,22 +54,27 @@ class Source:
     present: Present
     messages: Any
     stub: Callable[[grpc.aio.Channel], Any]
+    connections: Connections = field(default_factory=Connections)
 
 
 def read_source(
-    settings: ServiceSettings, name: str, messages: Any, stub: Callable[[grpc.aio.Channel], Any]
+    settings: ServiceSettings,
+    name: str,
+    messages: Any,
+    stub: Callable[[grpc.aio.Channel], Any],
+    connections: Connections,
 ) -> Source:
     """Make a source from the settings `{name}_target` and `{name}_credential_file`.
 
     Raises ValueError for a credential that can not be read.
     """
     path = getattr(settings, f"{name}_credential_file")
-    if path is None:
+    if path is None and settings.tls_certificate_file is None:
         prefix = settings.model_config.get("env_prefix")
         raise ValueError(f"{prefix}{name.upper()}_CREDENTIAL_FILE is not set")
     target = getattr(settings, f"{name}_target")
     present = presented(path, settings.credentials_refresh_seconds)
-    return Source(name, target, present, messages, stub)
+    return Source(name, target, present, messages, stub, connections)
 
 
 class FollowerMetrics:
@@ -147,7 +153,9 @@ class Follower:
         while True:
             try:
                 # Each attempt has a connection of its own: the replica before may be frozen.
-                async with open_channel(source.target, _OPTIONS, keeps=True) as channel:
+                async with source.connections.open(
+                    source.name, source.target, _OPTIONS, keeps=True
+                ) as channel:
                     await self._follow(source.stub(channel))
             except (
                 grpc.aio.AioRpcError,
@@ -157,6 +165,7 @@ class Follower:
                 WriterOverloaded,
             ) as error:
                 self._log.warning("following ended", source=source.name, cause=_cause(error))
+                source.connections.failed(source.name, source.target, error)
                 if self._was_live:
                     retry = _FIRST_RETRY_SECONDS
             finally:

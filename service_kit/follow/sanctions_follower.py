@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
+from service_kit.channels.connections import Connections
 from service_kit.follow import sanctions
 from service_kit.follow.follower import Follower, FollowerMetrics, Source, read_source
 from service_kit.process.settings import ServiceSettings
@@ -22,9 +23,9 @@ from service_kit.rules import Position
 from service_kit.storage.writer import Operation, Writer
 
 
-def moderation_source(settings: ServiceSettings) -> Source:
+def moderation_source(settings: ServiceSettings, connections: Connections) -> Source:
     """Make the source of moderation from the settings. Raises ValueError for a bad credential."""
-    return read_source(settings, sanctions.MODERATION, pb, ModerationServiceStub)
+    return read_source(settings, sanctions.MODERATION, pb, ModerationServiceStub, connections)
 
 
 def sanctions_follower(

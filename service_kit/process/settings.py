@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, NoReturn, TypeVar
+from typing import Annotated, Literal, NamedTuple, NoReturn, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service_kit.tls.settings import ServerTlsSettings
 from service_kit.tracing import settings as tracing
 
 SettingsType = TypeVar("SettingsType", bound="Settings")
@@ -52,7 +53,7 @@ KIT_LIMITS = (
 """The settings below that are limits, each counted when it is reached."""
 
 
-class ServiceSettings(Settings, tracing.TracingSettings):
+class ServiceSettings(Settings, ServerTlsSettings, tracing.TracingSettings):
     """Settings that every service has."""
 
     listen: Address = "127.0.0.1:0"
@@ -67,9 +68,10 @@ class ServiceSettings(Settings, tracing.TracingSettings):
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement
     database_idle_transaction_timeout_seconds: Seconds = Timeouts().idle_transaction
-    # The digests of the credentials that are accepted, one a line: `caller: digest`.
-    credentials_file: Path
-    # After which it is noticed that a file of credentials has changed.
+    # The digests of the credentials that are accepted, one a line: `caller: digest`. None where
+    # callers are known by their certificates alone.
+    credentials_file: Path | None = None
+    # After which it is noticed that a file of credentials, or of TLS, has changed.
     credentials_refresh_seconds: Seconds = 5.0
     reflection: bool = False
     metrics_host: str = "127.0.0.1"
@@ -101,6 +103,17 @@ class ServiceSettings(Settings, tracing.TracingSettings):
         if self.max_connection_age_seconds is not None:
             return self.max_connection_age_seconds
         return 0.0 if self.database_url.startswith("sqlite") else 600.0
+
+    @model_validator(mode="after")
+    def _check_callers(self) -> Self:
+        self.check_tls(self.listen)
+        known_by = self.callers_known_by
+        if (self.credentials_file is None) != (known_by == "certificate"):
+            raise ValueError(
+                f"CREDENTIALS_FILE is {'missing' if self.credentials_file is None else 'set'}, and"
+                f" CALLERS_KNOWN_BY is {known_by}"
+            )
+        return self
 
     def timeouts(self) -> Timeouts:
         """Give the timeouts of the database."""

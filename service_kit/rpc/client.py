@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.authentication.credentials import Present, presented
-from service_kit.channels.opening import open_channel
+from service_kit.channels.connections import Connections
 from service_kit.channels.retries import Retries, is_repeatable
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
@@ -28,7 +28,7 @@ class Client:
     """Calls another service, as the caller that `present` tells it.
 
     Each call waits for `timeout_seconds` at most, and no longer than the caller's own caller does.
-    `timed_out` is called when the former was not enough.
+    `timed_out` is called when the former was not enough, and `failed` with each failure.
     """
 
     def __init__(
@@ -38,11 +38,13 @@ class Client:
         present: Present,
         timeout_seconds: float,
         timed_out: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._stub = stub(channel)
         self._present = present
         self._timeout_seconds = timeout_seconds
         self._timed_out = timed_out
+        self._failed = failed
         self._retries = Retries(
             lambda: channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
         )
@@ -65,6 +67,7 @@ class Client:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._timed_out()
+            self._failed(error)
             raise
 
 
@@ -75,10 +78,18 @@ async def dial(
     present: Present,
     timeout_seconds: float,
     timed_out: Callable[[], None],
+    connections: Connections | None = None,
+    name: str = "",
 ) -> AsyncIterator[Client]:
-    """Keep a connection while the context lasts; it is made with the first call."""
-    async with open_channel(target, _OPTIONS) as channel:
-        yield Client(channel, stub, present, timeout_seconds, timed_out)
+    """Keep a connection while the context lasts; it is made with the first call.
+
+    `connections` opens it as the settings say of the service of that `name`; without TLS if there
+    are none.
+    """
+    connections = connections or Connections()
+    async with connections.open(name, target, _OPTIONS) as channel:
+        failed = partial(connections.failed, name, target)
+        yield Client(channel, stub, present, timeout_seconds, timed_out, failed)
 
 
 def dial_by_settings(
@@ -86,6 +97,7 @@ def dial_by_settings(
     name: str,
     stub: Callable[[grpc.aio.Channel], Any],
     reached: Callable[[str], None],
+    connections: Connections,
 ) -> AbstractAsyncContextManager[Client]:
     """Dial a service by the settings that begin with its name: its target, the file with this
     service's credential, and its timeout, whose name is told to `reached`.
@@ -99,6 +111,8 @@ def dial_by_settings(
         ),
         getattr(settings, timeout),
         partial(reached, timeout),
+        connections,
+        name,
     )
 
 

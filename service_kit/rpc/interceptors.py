@@ -189,7 +189,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         if not isinstance(error, Exception):
             return grpc.StatusCode.CANCELLED, None
         if isinstance(error, CredentialWithdrawn):
-            return grpc.StatusCode.UNAUTHENTICATED, unauthenticated(self._domain)
+            return grpc.StatusCode.UNAUTHENTICATED, unauthenticated(self._domain, str(error))
         status = self._translate(error)
         if status is None:
             incident = uuid4().hex

@@ -17,6 +17,7 @@ from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.rpc.admission import AdmissionInterceptor
 from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.interceptors import BoundaryInterceptor
+from service_kit.tls.server import CertificateNames
 from service_kit.tracing.spans import Tracing
 
 _logger = structlog.get_logger(__name__)
@@ -45,17 +46,23 @@ _AGED_GRACE_MS = 90_000
 
 
 class Server:
-    """A service's gRPC server, not listening yet. `callers` says who may call which method."""
+    """A service's gRPC server, not listening yet. `callers` says who may call which method.
+
+    They are known by credentials, certificates or both, and by what is None not. `transport` is how
+    it listens, without TLS if there is none.
+    """
 
     def __init__(
         self,
         contract: ServiceDescriptor,
         callers: Methods,
         domain: str,
-        credentials: AcceptedCredentials,
+        credentials: AcceptedCredentials | None,
         translate: Callable[[Exception], status_pb2.Status | None],
         instruments: CallInstruments,
         *,
+        certificates: CertificateNames | None = None,
+        transport: grpc.ServerCredentials | None = None,
         max_connection_age_seconds: float = 0,
         tracing: Tracing | None = None,
     ) -> None:
@@ -74,7 +81,9 @@ class Server:
             )
             for method, admitted in methods.items()
         }
-        admission = AdmissionInterceptor(credentials, permissions, domain, instruments)
+        admission = AdmissionInterceptor(
+            credentials, permissions, domain, instruments, certificates
+        )
         self.grpc = grpc.aio.server(
             interceptors=[
                 admission,
@@ -90,6 +99,7 @@ class Server:
             ],
             options=options,
         )
+        self._transport = transport
         self._instruments = instruments
         self._service_name = contract.full_name
         self._health = health.aio.HealthServicer()
@@ -103,7 +113,10 @@ class Server:
     async def start(self, listen: str) -> int:
         """Listen on `host:port` (0: any free one) and serve; gives the port. Raises OSError."""
         try:
-            port = self.grpc.add_insecure_port(listen)
+            if self._transport is None:
+                port = self.grpc.add_insecure_port(listen)
+            else:
+                port = self.grpc.add_secure_port(listen, self._transport)
         except RuntimeError as error:
             raise OSError(f"can not listen on {listen}") from error
         await self.grpc.start()
@@ -137,10 +150,14 @@ async def wait_for_signal(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-async def probe_health(target: str, timeout_seconds: float = 2.0) -> bool:
-    """Ask the health of the server at `target`; False when it can not be reached either."""
-    async with grpc.aio.insecure_channel(target) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
+async def probe_health(
+    target: str, timeout_seconds: float = 2.0, channel: grpc.aio.Channel | None = None
+) -> bool:
+    """Ask the health of the server at `target`, on a channel to it if that is not to be one without
+    TLS; False when it can not be reached either.
+    """
+    async with channel or grpc.aio.insecure_channel(target) as opened:
+        stub: Any = health_pb2_grpc.HealthStub(opened)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_seconds)
         except grpc.aio.AioRpcError:

@@ -40,6 +40,7 @@ def settings(new_settings: Callable[[], TallySettings], tmp_path: Path) -> Tally
 def accept(settings: TallySettings, *credentials: tuple[Caller, str]) -> None:
     """Accept these credentials alone from now on."""
     file = settings.credentials_file
+    assert file is not None
     before = file.stat().st_mtime_ns
     file.write_text("".join(f"{accepted_line(*one)}\n" for one in credentials))
     os.utime(file, ns=(before + 10**9, before + 10**9))

@@ -271,7 +271,10 @@ async def servicer(resources: Resources[TallySettings]) -> AsyncIterator[TallySe
             accepted(*await resources.writer.submit(follow, [Followed(position, found)]))
 
         source = replace(
-            read_source(settings, "follow", messages, methods.TallyServiceStub), name=SOURCE
+            read_source(
+                settings, "follow", messages, methods.TallyServiceStub, resources.connections
+            ),
+            name=SOURCE,
         )
         metrics = FollowerMetrics(resources.registry)
         works["follow"] = Follower("tally", source, resources.readers, apply, metrics).run
