@@ -47,6 +47,7 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
             follow_moderation,
         )
         works["moderation"] = under(MODERATION, follower.run)
+    works |= presence.works()
     await presence.start()
     try:
         async with background(works, resources.registry):

@@ -1,4 +1,5 @@
-"""The people who are online, as far as watchers follow them; a short absence counts as online.
+"""The people who are online, as far as watchers of one process follow them; a short absence counts
+as online.
 
 Moments are in seconds on a clock that never goes back, `seen_at` in milliseconds UTC.
 """
@@ -14,6 +15,18 @@ class Absence(NamedTuple):
     since: float
     seen_at: int
     final: bool
+
+
+class Gone(NamedTuple):
+    """Somebody whose absence has lasted, and when they were seen last.
+
+    `hidden` if it was final, and `here` if they are followed all the same.
+    """
+
+    user: str
+    seen_at: int
+    hidden: bool
+    here: bool
 
 
 class Attendance:
@@ -36,8 +49,11 @@ class Attendance:
         return len(self._here) + len(self._absent.keys() - self._here)
 
     def recall(self, user: str, seen_at: int, now: float, *, final: bool) -> None:
-        """Note as absent somebody who was there when the service last stopped."""
-        self._absent[user] = Absence(now, seen_at, final)
+        """Note as absent somebody who was there when the service last stopped, or where another
+        process is concerned. Who is followed here, or absent already, is as they are.
+        """
+        if final or user not in self._here:
+            self._absent.setdefault(user, Absence(now, seen_at, final))
 
     def follow(self, users: Iterable[str]) -> list[str]:
         """Note that these are followed from now on; give those who were away before."""
@@ -61,9 +77,12 @@ class Attendance:
                 self._here.discard(user)
                 self._absent.setdefault(user, Absence(now, seen_at, final=False))
 
-    def hide(self, user: str, now: float, seen_at: int) -> None:
-        """Let somebody seem to leave, whether followed or not."""
-        if user in self._here or user in self._absent:
+    def hide(self, user: str, now: float, seen_at: int, *, shown: bool = False) -> None:
+        """Let somebody seem to leave, whether followed or not.
+
+        With `shown` also who is online because another process follows them.
+        """
+        if shown or user in self._here or user in self._absent:
             absence = self._absent.get(user, Absence(now, seen_at, final=True))
             self._absent[user] = absence._replace(final=True)
 
@@ -81,14 +100,18 @@ class Attendance:
         oldest = next(iter(self._absent.values()), None)
         return seen_at if oldest is None else min(seen_at, oldest.seen_at)
 
-    def take_gone(self, now: float, most: int) -> list[tuple[str, int]]:
-        """Take up to `most` people whose absence has lasted, with when they were seen last."""
+    def here(self) -> list[str]:
+        """Give those who are followed."""
+        return list(self._here)
+
+    def take_gone(self, now: float, most: int) -> list[Gone]:
+        """Take up to `most` people whose absence has lasted."""
         due = now - self._allowed
         gone = [
-            (user, absence.seen_at)
+            Gone(user, absence.seen_at, absence.final, user in self._here)
             for user, absence in islice(self._absent.items(), most)
             if absence.since <= due
         ]
-        for user, _seen_at in gone:
-            del self._absent[user]
+        for one in gone:
+            del self._absent[one.user]
         return gone

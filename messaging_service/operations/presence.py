@@ -1,6 +1,7 @@
 """Storing who is online and who wishes to be invisible, and reading what others are shown of it."""
 
 from collections.abc import Collection, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -8,6 +9,7 @@ from sqlalchemy import Connection
 from messaging_service.domain.blocks import Block, shown_presence
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.presence import Presence, come_online, go_offline
+from messaging_service.storage import attendance
 from messaging_service.storage import presence as storage
 from messaging_service.storage.blocks import find_blocks
 from messaging_service.storage.change_times import take_times
@@ -15,12 +17,25 @@ from service_kit.rules import Refusal, check_user
 from service_kit.storage.writer import Transaction
 
 
+class Wish(Enum):
+    """What a change of attendance owes to a person's wish."""
+
+    NONE = "none"
+    HIDDEN = "hidden"
+    SHOWN = "shown"
+
+
 class Attend(NamedTuple):
-    """A command: somebody is online since `at`, or was until `at` (milliseconds UTC)."""
+    """A command: somebody is here since `at`, or was until `at` (milliseconds UTC).
+
+    `wish` HIDDEN is of somebody, here or not, who seems to leave; SHOWN of somebody who does no
+    longer, and to whom another process attends.
+    """
 
     user: str
     here: bool
     at: int
+    wish: Wish = Wish.NONE
 
 
 class Attended(NamedTuple):
@@ -30,36 +45,77 @@ class Attended(NamedTuple):
     cut: bool
 
 
+class Stays(NamedTuple):
+    """An answer: nothing has changed, for the wish to seem to leave is no longer there."""
+
+
 def attend(
     conversations: int,
     transaction: Transaction,
     commands: Sequence[Attend],
     *,
     strangers: bool = False,
-) -> list[Attended]:
+    replica: str = "",
+) -> list[Attended | Stays]:
     """Store who is online, and tell the others of each one's newest `conversations`; of those who
     were never answered, with `strangers` alone.
+
+    Of several processes this is the `replica`: who leaves it stays online where others attend to
+    them.
     """
     connection, revision = transaction.connection, transaction.revision
-    found = storage.find_presence(connection, {one.user for one in commands})
+    users = {one.user for one in commands}
+    found = storage.find_presence(connection, users)
     stored = frozenset(found)
+    attended = attendance.find_attendance(connection, users) if replica else {}
+    before = {user: dict(rows) for user, rows in attended.items()}
     changed: set[str] = set()
+    stays: set[str] = set()
     # One for all, for of each person only the last change is told.
     (version,) = take_times(connection, transaction.now, 1)
-    for user, here, at in commands:
-        decide = come_online if here else go_offline
-        presence = decide(found.get(user, Presence(user)), at, revision, version)
-        if presence is not None:
-            found[user] = presence
-            changed.add(user)
+    for one in commands:
+        rows, presence = attended.setdefault(one.user, {}), found.get(one.user, Presence(one.user))
+        if one.wish is Wish.HIDDEN and not presence.invisible:
+            stays.add(one.user)
+            continue
+        moved = _move(one, rows, replica)
+        if moved is None:
+            continue
+        decide = come_online if moved.here else go_offline
+        presence_now = decide(presence, moved.at, revision, version)
+        if presence_now is not None:
+            found[one.user] = presence_now
+            changed.add(one.user)
+    if replica:
+        attendance.ensure_attending(connection, replica, transaction.now)
+        if attendance.store_attendance(connection, before, attended):
+            transaction.touch()
     _store(transaction, stored, [found[user] for user in sorted(changed)])
     peers = storage.find_observers(connection, changed, conversations, strangers=strangers)
     for user, near in peers.items():
         transaction.emit(near.users, found[user])
     return [
-        Attended(one.user in changed, one.user in peers and peers[one.user].more)
+        Stays()
+        if one.user in stays
+        else Attended(one.user in changed, one.user in peers and peers[one.user].more)
         for one in commands
     ]
+
+
+def _move(one: Attend, rows: attendance.Rows, replica: str) -> Attend | None:
+    """Move the rows of a person; gives what that makes of the command, None for nothing."""
+    if one.wish is Wish.SHOWN:
+        return one if rows else None
+    if one.here:
+        if replica:
+            rows.setdefault(replica, 0)
+        return one._replace(here=one.wish is Wish.NONE)
+    at = max(one.at, rows.pop(replica, 0))
+    if rows and one.wish is Wish.NONE:
+        # Elsewhere they are there, and were here until now.
+        rows |= {other: max(seen_at, at) for other, seen_at in rows.items()}
+        return None
+    return one._replace(at=at)
 
 
 class SetInvisible(NamedTuple):
@@ -70,12 +126,16 @@ class SetInvisible(NamedTuple):
 
 
 def set_invisible(
-    transaction: Transaction, commands: Sequence[SetInvisible]
+    transaction: Transaction, commands: Sequence[SetInvisible], *, replica: str = ""
 ) -> list[Presence | Refusal]:
-    """Store what people wish. What others are shown follows from who is online."""
+    """Store what people wish. What others are shown follows from who is online.
+
+    Of several processes the `replica` attends from now on to whoever has to seem to leave.
+    """
+    connection = transaction.connection
     refusals = [check_user("actor", one.user) for one in commands]
     sound = [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None]
-    found = storage.find_presence(transaction.connection, {one.user for one in sound})
+    found = storage.find_presence(connection, {one.user for one in sound})
     stored = frozenset(found)
     changed: dict[str, Presence] = {}
     for user, invisible in sound:
@@ -83,12 +143,20 @@ def set_invisible(
         if presence.invisible != invisible:
             found[user] = changed[user] = presence._replace(invisible=invisible)
     _store(transaction, stored, list(changed.values()))
+    leaving = [user for user, one in changed.items() if one.invisible and one.online]
+    if replica and leaving:
+        before = attendance.find_attendance(connection, leaving)
+        after = {user: {replica: 0, **before.get(user, {})} for user in leaving}
+        attendance.ensure_attending(connection, replica, transaction.now)
+        attendance.store_attendance(connection, before, after)
     return [refusal or found[one.user] for one, refusal in zip(commands, refusals, strict=True)]
 
 
-def remember_presence(transaction: Transaction, times: Sequence[int]) -> list[None]:
+def remember_presence(
+    transaction: Transaction, times: Sequence[int], *, replica: str = ""
+) -> list[None]:
     """Store until when (milliseconds UTC) it is known who is online."""
-    storage.update_presence_known(transaction.connection, max(times))
+    attendance.note_known(transaction.connection, replica, max(times))
     transaction.touch()
     return [None] * len(times)
 

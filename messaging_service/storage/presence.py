@@ -14,11 +14,10 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    update,
 )
 
 from messaging_service.domain.presence import Presence
-from messaging_service.storage.tables import conversations, presence, presence_known
+from messaging_service.storage.tables import conversations, presence
 from service_kit.storage import bulk_statements
 
 _COLUMNS = tuple(column.name for column in presence.columns)
@@ -76,9 +75,6 @@ def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
 _OBSERVERS = tuple(_peers(mine, other, shown_to=other) for mine, other in _SIDES)
 _OBSERVED = tuple(_peers(mine, other, shown_to=mine) for mine, other in _SIDES)
 
-
-# Read once, at the start, and so without an index that each change would have to keep.
-_ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.online)
 
 _ANY_CHANGED = _CHANGED.limit(1)
 
@@ -173,12 +169,6 @@ def find_observers_of_changed(
     return {user for near in observers.values() for user in near.users}
 
 
-def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:
-    """Find when it was last known who is online, and who that was: (user, invisible)."""
-    at = int(connection.execute(select(presence_known.c.at)).scalar_one())
-    return at, [(row.user_id, row.invisible) for row in connection.execute(_ONLINE)]
-
-
 def insert_presence(connection: Connection, new: Iterable[Presence]) -> None:
     """Store the presence of people who had none."""
     bulk_statements.bulk_insert(connection, presence, _COLUMNS, list(new))
@@ -188,8 +178,3 @@ def update_presence(connection: Connection, changed: Iterable[Presence]) -> None
     """Store the new presence of people who had one."""
     rows = [(*one[1:], one.user) for one in changed]
     bulk_statements.bulk_update(connection, presence, "user_id", _COLUMNS[1:], rows)
-
-
-def update_presence_known(connection: Connection, at: int) -> None:
-    """Store until when (milliseconds UTC) it is known who is there."""
-    connection.execute(update(presence_known).values(at=bindparam("now")), {"now": at})

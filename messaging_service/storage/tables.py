@@ -233,7 +233,30 @@ presence = Table(
 )
 
 presence_known = Table("presence_known", metadata, Column("at", BigInteger, nullable=False))
-"""One row: when it was last known that those who are online are there."""
+"""One row: when it was last known that those who are online are there.
+
+By the one process that there is, or was before there were several.
+"""
+
+attending = Table(
+    "attending",
+    metadata,
+    Column("replica", TEXT, primary_key=True),
+    Column("known_at", BigInteger, nullable=False),
+)
+"""The processes that attend to people, and when each last knew that its people are there."""
+
+attendance = Table(
+    "attendance",
+    metadata,
+    Column("user_id", TEXT, primary_key=True),
+    Column("replica", TEXT, primary_key=True),
+    # When another process last knew that they are there.
+    Column("seen_at", BigInteger, nullable=False),
+    Index("attendance_replica", "replica", "user_id"),
+    **STORED_BY_KEY,
+)
+"""The people to whom each of several processes attends; who is online has a row."""
 
 change_times = Table("change_times", metadata, Column("latest", BigInteger, nullable=False))
 """One row: the latest time that was taken for a change."""
@@ -256,6 +279,8 @@ declare(
         ),
         "presence": forgotten("a row for each person, until they are away", "presence_days"),
         "presence_known": kept("one row"),
+        "attending": kept("a row for each process, until another has taken its people over"),
+        "attendance": kept("presence_people of each process; who leaves it takes the row along"),
         "change_times": kept("one row"),
     },
 )

@@ -1,6 +1,8 @@
 """Presence: learns from the hub who is followed, and has the writer store who is online.
 
-Changes gather while a transaction is under way, and there is one timer for all.
+Changes gather while a transaction is under way, and there is one timer for all. Of several
+processes each stores whom it attends to, and lives by one lease; the people of one that is gone are
+taken over by another, as if they had just left.
 """
 
 import asyncio
@@ -9,21 +11,36 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
+import structlog
 from prometheus_client import Counter, Gauge
 
 from messaging_service.domain.attendance import Attendance
 from messaging_service.domain.presence import Presence
 from messaging_service.operations import presence
-from messaging_service.operations.presence import Attend, Attended, SetInvisible
+from messaging_service.operations.attendance import Taken, TakeOver, take_over
+from messaging_service.operations.presence import (
+    Attend,
+    Attended,
+    SetInvisible,
+    Stays,
+    Wish,
+)
 from messaging_service.settings import MessagingSettings
-from messaging_service.storage import presence as presence_storage
+from messaging_service.storage import attendance
+from service_kit.process.background import Work
 from service_kit.resources import Resources
+from service_kit.rpc.servicer import accepted
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation, StorageUnavailable, WriterOverloaded
 
 # After a crash a person may have been there for this much longer than others are shown.
 REMEMBER_SECONDS = 30.0
 _LONGEST_TICK_SECONDS = 1.0
+# How often it is looked whether another process is gone.
+_LOOK_SECONDS = 1.0
+
+
+_logger = structlog.get_logger(__name__)
 
 
 class PresenceTracker:
@@ -40,11 +57,22 @@ class PresenceTracker:
         self._writer = resources.writer
         self._readers = resources.readers
         self._limits = resources.limits
+        self._leases = resources.leases
         self._batch = min(settings.presence_batch, settings.max_waiting_items)
-        self._attend: Operation[Attend, Attended] = partial(
+        replica = resources.leases.replica
+        # Each made once, for the writer groups by identity.
+        self._attend: Operation[Attend, Attended | Stays] = partial(
             presence.attend,
             settings.presence_conversations,
             strangers=settings.presence_to_strangers,
+            replica=replica,
+        )
+        self._set_invisible: Operation[SetInvisible, Presence | Refusal] = partial(
+            presence.set_invisible, replica=replica
+        )
+        self._take_over: Operation[TakeOver, Taken] = partial(take_over, replica)
+        self._remember_presence: Operation[int, None] = partial(
+            presence.remember_presence, replica=replica
         )
         self._attendance = Attendance(settings.presence_absence_seconds, settings.presence_people)
         # The latest of each person that is not stored yet.
@@ -72,12 +100,22 @@ class PresenceTracker:
         """Recall those who were there; they have a short absence to be followed again."""
         if not self._on:
             return
-        seen_at, online = await self._readers.run(presence_storage.find_online)
+        seen_at, online = await self._readers.run(attendance.find_unattended)
         now = self._loop.time()
         for user, invisible in online:
             self._attendance.recall(user, seen_at, now, final=invisible)
         self._remembered = now
         self._timer = self._loop.call_later(self._tick_seconds, self._tick)
+
+    def works(self) -> dict[str, Work]:
+        """Give what one of several processes does besides, under its leases."""
+        if not self._on or self._leases.alone:
+            return {}
+        lives = attendance.lease_of(self._leases.replica)
+        return {
+            "attendance": self._leases.under(lives, self._attend_anew),
+            "presence": self._leases.under("presence", self._look_after_others),
+        }
 
     def observe(self, followed: Sequence[str], unfollowed: Sequence[str]) -> None:
         """Note those who are followed from now on, and those who no longer are."""
@@ -99,17 +137,22 @@ class PresenceTracker:
 
         def stored(outcomes: Sequence[Presence | Refusal | Exception]) -> None:
             if isinstance(outcomes[0], Presence) and self._on:
-                self._take_wish(user, invisible=invisible)
+                self._take_wish(outcomes[0], invisible=invisible)
 
         command = SetInvisible(user, invisible)
-        (outcome,) = await self._writer.submit(presence.set_invisible, (command,), stored)
+        (outcome,) = await self._writer.submit(self._set_invisible, (command,), stored)
         return outcome
 
-    def _take_wish(self, user: str, *, invisible: bool) -> None:
+    def _take_wish(self, shown: Presence, *, invisible: bool) -> None:
+        user, wall = shown.user, _wall_clock()
         if invisible:
-            self._attendance.hide(user, self._loop.time(), _wall_clock())
+            elsewhere = shown.online and not self._leases.alone
+            self._attendance.hide(user, self._loop.time(), wall, shown=elsewhere)
         elif self._attendance.show(user):
-            self._waiting[user] = Attend(user, here=True, at=_wall_clock())
+            self._waiting[user] = Attend(user, here=True, at=wall)
+            self._write_soon()
+        elif not self._leases.alone:
+            self._waiting.setdefault(user, Attend(user, here=True, at=wall, wish=Wish.SHOWN))
             self._write_soon()
 
     async def close(self) -> None:
@@ -131,10 +174,14 @@ class PresenceTracker:
         self._write_soon()
 
     def _take_gone(self) -> None:
+        if not self._leases.steady:
+            # Others have to store first who has come to them.
+            return
         # While the database is away they stay absent, so that what waits does not grow.
         room = max(0, self._batch - len(self._waiting))
-        for user, seen_at in self._attendance.take_gone(self._loop.time(), room):
-            self._waiting[user] = Attend(user, here=False, at=seen_at)
+        for user, seen_at, hidden, here in self._attendance.take_gone(self._loop.time(), room):
+            wish = Wish.HIDDEN if hidden else Wish.NONE
+            self._waiting[user] = Attend(user, here and hidden, seen_at, wish)
 
     def _write_soon(self) -> None:
         due = self._loop.time() - self._remembered >= REMEMBER_SECONDS and len(self._attendance)
@@ -157,8 +204,9 @@ class PresenceTracker:
                 del self._waiting[attend.user]
             if self._waiting:
                 self._limits.reached("presence_batch")
+            outcomes: Sequence[Attended | Stays | Exception]
             try:
-                outcomes = await self._writer.submit(self._attend, batch)
+                outcomes = [*await self._writer.submit(self._attend, batch)]
             except (StorageUnavailable, WriterOverloaded) as error:
                 outcomes = [error] * len(batch)
             for attend, outcome in zip(batch, outcomes, strict=True):
@@ -167,13 +215,22 @@ class PresenceTracker:
                 return
             self._take_gone()
 
-    def _take(self, attend: Attend, outcome: Attended | Exception) -> None:
+    def _take(self, attend: Attend, outcome: Attended | Stays | Exception) -> None:
         if isinstance(outcome, StorageUnavailable | WriterOverloaded):
-            # Unless something newer has come.
-            self._waiting.setdefault(attend.user, attend)
+            if attend.here or attend.user in self._waiting or self._leases.alone:
+                # Unless something newer has come.
+                self._waiting.setdefault(attend.user, attend)
+            else:
+                # Meanwhile they may have come to another process, which could not store it either.
+                hidden = attend.wish is Wish.HIDDEN
+                self._attendance.recall(attend.user, attend.at, self._loop.time(), final=hidden)
+        elif isinstance(outcome, Stays):
+            # Shown again by another process: whoever is not here is absent as everybody is.
+            self._attendance.recall(attend.user, attend.at, self._loop.time(), final=False)
         elif isinstance(outcome, Attended):
             if outcome.told:
-                self._changes.labels("online" if attend.here else "offline").inc()
+                online = attend.here and attend.wish is not Wish.HIDDEN
+                self._changes.labels("online" if online else "offline").inc()
             if outcome.cut:
                 self._limits.reached("presence_conversations")
 
@@ -181,10 +238,41 @@ class PresenceTracker:
         self._remembered = self._loop.time()
         known_until = self._attendance.known_until(_wall_clock())
         try:
-            await self._writer.submit(presence.remember_presence, (known_until,))
+            await self._writer.submit(self._remember_presence, (known_until,))
         except (StorageUnavailable, WriterOverloaded):
             # The writer has logged it, and the time comes again.
             return
+
+    # --- One of several processes ---------------------------------------------------------------
+
+    async def _attend_anew(self) -> None:
+        """Store who is here: while this process was taken for gone, others took its people over."""
+        wall = _wall_clock()
+        for user in self._attendance.here():
+            self._waiting.setdefault(user, Attend(user, here=True, at=wall))
+        self._write_soon()
+        await asyncio.Event().wait()
+
+    async def _look_after_others(self) -> None:
+        """Take over the people of processes that are gone, until cancelled."""
+        replica = self._leases.replica
+        while True:
+            if self._leases.steady:
+                found = await self._readers.run(attendance.find_gone_attenders, replica)
+                for one in found:
+                    await self._take_people_over(one)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _take_people_over(self, gone: attendance.Attender) -> None:
+        count, more = 0, True
+        while more:
+            (outcome,) = await self._writer.submit(self._take_over, (TakeOver(gone, self._batch),))
+            people, more = accepted(outcome)
+            count += len(people)
+            now = self._loop.time()
+            for user, seen_at, invisible in people:
+                self._attendance.recall(user, seen_at, now, final=invisible)
+        _logger.info("people of another process taken over", people=count)
 
 
 def _wall_clock() -> int:

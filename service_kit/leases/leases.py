@@ -223,12 +223,12 @@ class Leases:
             )
 
     def _note_renewed(self, began: float, held: set[str]) -> None:
-        late = self._loop.time() > began + self._seconds
-        if late or (self._ends_at and began > self._ends_at):
-            # Whoever looked meanwhile may have taken them.
+        now = self._loop.time()
+        if self._ends_at and now > self._ends_at:
+            # Whoever looked meanwhile may have taken them, or taken this process for gone.
             self._failed.inc()
-            self._renewed_since = None
-        if late:
+            self._expire()
+        if now > began + self._seconds:
             return
         if self._renewed_since is None:
             self._renewed_since = began

@@ -34,6 +34,7 @@ _TAKE = text(
     f" WHERE leases.holder = excluded.holder OR leases.until <= {_NOW}"
     f" RETURNING name"
 )
+_STANDS = text(f"SELECT until > {_NOW} FROM leases WHERE name = :name")  # noqa: S608, as above
 _LET_GO = text("DELETE FROM leases WHERE holder = :holder AND name = ANY (:names)")
 
 
@@ -58,6 +59,11 @@ def is_held(connection: Connection, name: str, holder: str) -> bool:
 def read_leases(connection: Connection) -> list[Lease]:
     """Read all leases that there are. PostgreSQL alone."""
     return [Lease(*row) for row in connection.execute(_READ)]
+
+
+def stands(connection: Connection, name: str) -> bool:
+    """Tell whether anybody has a lease now. PostgreSQL alone."""
+    return bool(connection.execute(_STANDS, {"name": name}).scalar_one_or_none())
 
 
 def take_leases(

@@ -35,6 +35,7 @@ def quick_settings(folder: Path, database_url: str) -> dict[str, Any]:
         "database_lock_timeout_seconds": 1,
         "credentials_file": write_accepted(folder / "accepted"),
         "grace_seconds": 0,
+        "lease_seconds": 1,
         "log_level": "info",
         "watch_progress_seconds": 0.05,
     }

@@ -11,7 +11,7 @@ ALLOWED = 10.0
 
 
 def gone(attendance: Attendance, now: float, most: int = 100) -> list[tuple[str, int]]:
-    return attendance.take_gone(now, most)
+    return [(one.user, one.seen_at) for one in attendance.take_gone(now, most)]
 
 
 def test_a_short_absence_is_none() -> None:
@@ -132,7 +132,7 @@ def test_what_is_told_follows_from_the_times_alone(
     now = 0
 
     def tick() -> None:
-        for user, seen_at in attendance.take_gone(now, 100):
+        for user, seen_at, _hidden, _here in attendance.take_gone(now, 100):
             person = people[user]
             assert not person.followed
             assert person.left_at == seen_at

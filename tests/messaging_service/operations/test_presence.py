@@ -17,11 +17,14 @@ from messaging_service.operations.messages import create_message
 from messaging_service.operations.presence import (
     Attend,
     SetInvisible,
+    Stays,
+    Wish,
     attend,
     remember_presence,
     set_invisible,
 )
-from messaging_service.storage.presence import find_changed_presence, find_online
+from messaging_service.storage.attendance import find_attendance, find_unattended
+from messaging_service.storage.presence import find_changed_presence
 from service_kit.rules import INVALID_ARGUMENT
 from service_kit.storage.clock import read_position
 
@@ -203,13 +206,68 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
 
 def test_what_was_known_is_recalled(database: Any) -> None:
     """People online, with the wish of each, and until when that was known."""
-    assert database.read(find_online) == (0, [])
+    assert database.read(find_unattended) == (0, [])
     database.run(ATTEND, *(Attend(user, here=True, at=5) for user in "abc"))
     database.run(ATTEND, Attend("b", here=False, at=6))
     database.run(set_invisible, SetInvisible("c", invisible=True))
     database.run(remember_presence, 70, 60)
-    at, online = database.read(find_online)
+    at, online = database.read(find_unattended)
     assert (at, sorted(online)) == (70, [("a", False), ("c", True)])
+
+
+HERE, THERE = (partial(attend, 500, replica=one) for one in ("here", "there"))
+
+
+def test_who_is_attended_elsewhere_has_not_gone(database: Any) -> None:
+    """Whoever moves from one process to another is told as there once, and as gone once: when the
+    last one has let them go, with the latest time at which any of them knew that they are there.
+    """
+    database.say(said("a", "b"))
+    database.run(HERE, Attend("a", here=True, at=5))
+    database.run(THERE, Attend("a", here=True, at=8))
+    database.run(HERE, Attend("a", here=True, at=9))
+    assert [(one.online, one.last_seen) for _, one in told(database)] == [(True, 5)]
+    (left,) = database.run(HERE, Attend("a", here=False, at=30))
+    assert left == (False, False)
+    before = database.read(read_position)
+    database.run(HERE, Attend("a", here=False, at=30))
+    assert database.read(read_position) == before
+    # It was away from there before it was from here, and that is only found out now.
+    database.run(THERE, Attend("a", here=False, at=20))
+    assert [(one.online, one.last_seen) for _, one in told(database)] == [(False, 30)]
+    assert database.read(find_attendance, ["a"]) == {}
+    database.run(THERE, Attend("a", here=True, at=40))
+    assert [one.online for _, one in told(database)] == [True]
+
+
+def test_who_hides_goes_wherever_they_are(database: Any) -> None:
+    """The process that stored the wish lets them seem to leave, though another attends to them."""
+    database.say(said("a", "b"))
+    database.run(THERE, Attend("a", here=True, at=5))
+    told(database)
+    hide = partial(set_invisible, replica="here")
+    database.run(hide, SetInvisible("a", invisible=True))
+    assert database.read(find_attendance, ["a"])["a"].keys() == {"here", "there"}
+    database.run(HERE, Attend("a", here=False, at=9, wish=Wish.HIDDEN))
+    assert [(one.online, one.last_seen) for _, one in told(database)] == [(False, 9)]
+    # And back, by a process that does not see them itself; one that sees nobody tells nothing.
+    database.run(hide, SetInvisible("a", invisible=False), SetInvisible("c", invisible=False))
+    shown = partial(Attend, here=True, at=12, wish=Wish.SHOWN)
+    database.run(HERE, shown("a"), shown("c"))
+    assert [(one.user, one.online) for _, one in told(database)] == [("a", True)]
+    assert database.read(find_attendance, "abc") == {"a": {"there": 0}}
+
+
+def test_a_wish_that_was_taken_back_elsewhere_hides_nobody(database: Any) -> None:
+    """The process that was to hide them learns so, and attends to them as before."""
+    database.say(said("a", "b"))
+    database.run(HERE, Attend("a", here=True, at=5))
+    told(database)
+    before = database.read(read_position)
+    (outcome,) = database.run(HERE, Attend("a", here=False, at=9, wish=Wish.HIDDEN))
+    assert isinstance(outcome, Stays)
+    assert database.read(read_position) == before
+    assert database.read(find_attendance, ["a"]) == {"a": {"here": 0}}
 
 
 def test_one_who_was_never_answered_is_not_shown_who_is_there(database: Any) -> None:

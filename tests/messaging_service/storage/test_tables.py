@@ -7,14 +7,21 @@ from sqlalchemy import Engine
 
 from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.limits import Limits
-from messaging_service.storage import blocks, conversations, message_changes, messages, presence
+from messaging_service.storage import (
+    attendance,
+    blocks,
+    conversations,
+    message_changes,
+    messages,
+    presence,
+)
 from messaging_service.storage.message_changes import update_removed
 from tests.messaging_service.commands import edited, said
 from tests.support.plans import explain
 
 HOT_STATEMENTS = {
     name: statement
-    for module in (blocks, conversations, message_changes, messages, presence)
+    for module in (attendance, blocks, conversations, message_changes, messages, presence)
     for name, statement in module.HOT_STATEMENTS.items()
 }
 # What is filtered after an index has found it, and is bounded: the newest conversations of somebody

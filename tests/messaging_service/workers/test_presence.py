@@ -3,26 +3,42 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import AsyncExitStack
+from typing import Any, cast
 
 import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain.presence import Presence
-from messaging_service.operations.presence import Attend, Attended
+from messaging_service.operations.presence import Attend, Attended, Wish
 from messaging_service.settings import MessagingSettings
-from messaging_service.storage.presence import find_online
+from messaging_service.storage.attendance import (
+    find_attendance,
+    find_gone_attenders,
+    find_unattended,
+)
+from messaging_service.storage.tables import attending
 from messaging_service.workers.presence import PresenceTracker
 from service_kit.leases.leases import Leases
+from service_kit.process.background import background
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.resources import Resources
+from service_kit.rules import Position
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Events, Writer
+from service_kit.watch.hub import WatchHub
+from tests.messaging_service.commands import said
+from tests.messaging_service.conftest import TalkingDatabase
 from tests.support.serving import locked, opened
 from tests.support.waiting import until
 
 ABSENCE = 1.0
+# One process alone serves an SQLite.
+SEVERAL = pytest.mark.parametrize("kind", ["postgresql"])
 
 
 @pytest.fixture
@@ -236,6 +252,138 @@ async def test_a_database_that_is_away_loses_no_change(
     assert await listed(service) == {"a": True, "c": False}
 
 
+class Process:
+    """One of several processes on a database, with nothing but its presence."""
+
+    def __init__(self, stack: AsyncExitStack, settings: MessagingSettings) -> None:
+        url = settings.database_url
+        writing, reading, leasing = (
+            stack.enter_context(opened(url, role)) for role in ("writer", "reader", "leases")
+        )
+        self.reading = reading
+        self.told: list[tuple[str, bool]] = []
+        self.leases = Leases(leasing, settings.lease_seconds)
+        self.readers = Readers(reading, 1)
+        self.writer = Writer(writing, self._deliver, lambda _revision: None)
+        registry, hub = CollectorRegistry(), cast("WatchHub", None)
+        limits = ReachedLimits(SERVICE.limits, registry)
+        resources = Resources(
+            settings,
+            self.writer,
+            self.readers,
+            hub,
+            registry,
+            SERVICE.failures,
+            limits,
+            self.leases,
+        )
+        self.tracker = PresenceTracker(resources)
+        for close in (self.readers.close, self.writer.close, self.leases.close):
+            stack.push_async_callback(close)
+
+    def _deliver(self, _position: Position, events: Events) -> None:
+        self.told += [(one.user, one.online) for _, one in events if isinstance(one, Presence)]
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        await self.tracker.start()
+        stack.push_async_callback(self.tracker.close)
+        works = self.tracker.works()
+        await stack.enter_async_context(background(works, CollectorRegistry()))
+
+
+async def started(stack: AsyncExitStack, settings: MessagingSettings) -> Process:
+    process = Process(stack, settings)
+    await process.start(stack)
+    return process
+
+
+@pytest.fixture
+async def processes(
+    settings: MessagingSettings, database: TalkingDatabase
+) -> AsyncIterator[tuple[Process, Process, AsyncExitStack]]:
+    """Two processes with a short absence on a database where b talks with a, c and d; and what ends
+    the second.
+    """
+    for other in "acd":
+        database.say(said("b", to=other), said(other, to="b"))
+    changed = settings.model_copy(update={"presence": True, "presence_absence_seconds": ABSENCE})
+    async with AsyncExitStack() as stack:
+        first = await started(stack, changed)
+        ending = await stack.enter_async_context(AsyncExitStack())
+        yield first, await started(ending, changed), ending
+
+
+def attended(process: Process) -> dict[str, set[str]]:
+    """Who attends to whom."""
+    with process.reading.connect() as connection:
+        return {user: {*rows} for user, rows in find_attendance(connection, "acd").items()}
+
+
+@SEVERAL
+async def test_who_moves_to_another_process_never_goes(
+    processes: tuple[Process, Process, AsyncExitStack],
+) -> None:
+    """Whoever stays away goes, and is told as gone once, by whichever lets them go last."""
+    first, second, _ = processes
+    first.tracker.observe(["a", "c"], [])
+    await until(lambda: first.told == [("a", True), ("c", True)])
+    second.tracker.observe(["a", "d"], [])
+    await until(lambda: second.told == [("d", True)])
+    first.tracker.observe([], ["a", "c"])
+    await until(lambda: ("c", False) in first.told)
+    replica = second.leases.replica
+    assert attended(first) == {"a": {replica}, "d": {replica}}
+    second.tracker.observe([], ["a"])
+    await until(lambda: ("a", False) in second.told)
+    assert first.told == [("a", True), ("c", True), ("c", False)]
+    assert second.told == [("d", True), ("a", False)]
+
+
+@SEVERAL
+async def test_the_people_of_a_process_that_is_gone_are_let_go_by_another(
+    processes: tuple[Process, Process, AsyncExitStack],
+) -> None:
+    """As if they had just left; and not a word is told of those who come to the other in time."""
+    first, second, ending = processes
+    second.tracker.observe(["a", "c", "d"], [])
+    await until(lambda: len(second.told) == 3)
+    first.tracker.observe(["a"], [])
+    # It does not say that they have left, as one that is killed does not.
+    await ending.aclose()
+    mine = {first.leases.replica}
+    await until(lambda: attended(first) == {"a": mine, "c": mine, "d": mine}, 20)
+    first.tracker.observe(["d"], [])
+    await until(lambda: first.told == [("c", False)])
+    assert attended(first) == {"a": mine, "d": mine}
+    with first.reading.connect() as connection:
+        assert find_gone_attenders(connection, first.leases.replica) == []
+
+
+@SEVERAL
+async def test_a_wish_that_another_process_stores_hides_and_shows(
+    processes: tuple[Process, Process, AsyncExitStack],
+) -> None:
+    """Calls go to any process, whichever attends to the person."""
+    first, second, _ = processes
+    first.tracker.observe(["a"], [])
+    await until(lambda: first.told == [("a", True)])
+    await second.tracker.set_invisible("a", invisible=True)
+    await until(lambda: second.told == [("a", False)])
+    await second.tracker.set_invisible("a", invisible=False)
+    await until(lambda: second.told == [("a", False), ("a", True)])
+    # Taken back in time by the other: the first finds out when it would have hidden them.
+    await second.tracker.set_invisible("a", invisible=True)
+    await first.tracker.set_invisible("a", invisible=False)
+    first.tracker.observe(["c"], [])
+    await until(lambda: ("c", True) in first.told)
+    first.tracker.observe([], ["c"])
+    await until(lambda: ("c", False) in first.told)
+    assert len(second.told) == 2
+    first.tracker.observe([], ["a"])
+    await until(lambda: ("a", False) in [*first.told, *second.told[2:]], 10)
+    await until(lambda: attended(first) == {})
+
+
 class Counted:
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -248,7 +396,7 @@ class Counted:
 
 class Nobody:
     async def run(self, function: Any) -> Any:
-        assert function is find_online
+        assert function is find_unattended
         return 0, []
 
 
@@ -290,7 +438,9 @@ async def test_a_wish_that_is_stored_when_its_caller_has_gone_takes_effect(
         asking.cancel()
         await asyncio.wait({asking})
         stored([Presence("a", invisible=True)])
-        await until(lambda: [one.here for one in late.stored] == [True, False])
+        await until(lambda: len(late.stored) == 2)
+    came, hidden = late.stored
+    assert (came.here, came.wish, hidden.wish) == (True, Wish.NONE, Wish.HIDDEN)
     await tracker.close()
 
 
@@ -323,7 +473,7 @@ async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(
 
 
 async def test_until_when_it_is_known_is_stored_while_people_are_there(
-    serve: Any, settings: MessagingSettings, monkeypatch: pytest.MonkeyPatch
+    serve: Any, settings: MessagingSettings, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Again and again, without a word to anybody."""
     monkeypatch.setattr("messaging_service.workers.presence.REMEMBER_SECONDS", 0.05)
@@ -335,6 +485,10 @@ async def test_until_when_it_is_known_is_stored_while_people_are_there(
             while (response := await nobody.call.read()).position.revision < 4:
                 assert not response.events
     with opened(settings.database_url, "reader") as engine, engine.connect() as connection:
-        at, online = find_online(connection)
+        at, online = find_unattended(connection)
+        if kind == "postgresql":
+            # There it is known of this process, which attends to them.
+            ((_, at),) = connection.execute(select(attending))
+            online += [(user, False) for user in find_attendance(connection, ["a", "nobody"])]
     assert before < at <= time.time_ns() // 1_000_000
     assert online == [("a", False)]
