@@ -24,6 +24,7 @@ from service_kit.service import migrate, running
 from tests.support import forks, system
 from tests.support import moderation as scripted
 from tests.support.browser import browsing
+from tests.support.pair import Pair, new_pair
 from tests.support.postgresql import Postgresql
 from tests.support.serving import Database, Described, Serve, check_refused, opened
 
@@ -58,6 +59,7 @@ _STARTED_ONCE = (
     "client_system",
     "browser_site",
     "bench_system",
+    "both_servers",
 )
 # The longest first, so that nobody waits for one of them in the end.
 _LONGEST = (
@@ -102,6 +104,25 @@ def postgresql() -> Iterator[Postgresql]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def both_servers() -> Iterator[Pair]:
+    """Two servers of this worker, of which one follows the other."""
+    made = new_pair()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def pair(both_servers: Pair) -> Iterator[Pair]:
+    """A primary without databases of the tests, and a standby that may take its place."""
+    if both_servers.over:
+        both_servers.renew()
+    yield both_servers
+    both_servers.clean()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

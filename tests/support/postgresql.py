@@ -30,19 +30,28 @@ max_connections = 200
 
 
 class Postgresql:
-    """One server on a socket in its own folder; as root it runs as a user of its own."""
+    """One server on a socket in its own folder; as root it runs as a user of its own.
 
-    def __init__(self) -> None:
+    It is new, or runs on a `copy` of the files of another one.
+    """
+
+    def __init__(self, copy: Path | None = None) -> None:
         # Not below pytest's folders, which pytest closes to other users again and again.
-        self._folder = Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
+        self._folder = copy or Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
         self._server: PostgresServer = get_server(self._folder, start=False)
         self._server.ensure_pgdata_inited()
-        with (self._folder / "postgresql.conf").open("a") as configuration:
-            configuration.write(_CONFIGURATION)
+        if copy is None:
+            with (self._folder / "postgresql.conf").open("a") as configuration:
+                configuration.write(_CONFIGURATION)
         self._server.start()
         self._numbers = count(1)
         # What uses it for as long as it runs, and ends before it.
         self.kept = ExitStack()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files and its socket are."""
+        return self._folder
 
     @property
     def programs(self) -> Path:
@@ -103,13 +112,28 @@ class Postgresql:
         self._server.stop()
         shutil.rmtree(self._folder)
 
+    def copied(self, *options: str) -> Path:
+        """A base backup of its files, while it runs; with `-R` it is to follow this server."""
+        folder = Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
+        if self.system_user is not None:
+            shutil.chown(folder, self.system_user)
+        source = ("-h", str(self._folder), "-U", "postgres")
+        self.run("pg_basebackup", *source, "-D", str(folder), "-c", "fast", *options)
+        # Its socket stands among its files, and is no part of the backup.
+        (folder / ".s.PGSQL.5432.lock").unlink()
+        return folder
+
+    def promote(self) -> None:
+        """Make a standby a server of its own, with what it has received."""
+        self._control("promote")
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run a program of PostgreSQL; gives what it says."""
+        bin_path, user = self._server.bin_path, self._server.system_user
+        return str(pgexec(program, arguments, bin_path=bin_path, user=user))
+
     def _control(self, *arguments: str) -> None:
-        pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(self._folder), *arguments),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
-        )
+        self.run("pg_ctl", "-w", "-D", str(self._folder), *arguments)
 
 
 @contextmanager
