@@ -10,7 +10,7 @@ from pathlib import Path
 from command_line.display.console import CommandError
 from command_line.doctor.address import SocketAddress, public_url, token_for
 from command_line.doctor.checks.credentials import check_credentials
-from command_line.doctor.checks.databases import check_databases
+from command_line.doctor.checks.database.check import check_databases
 from command_line.doctor.checks.edges import check_edges
 from command_line.doctor.checks.files import check_files
 from command_line.doctor.checks.machine import LOW_BYTES, check_machine

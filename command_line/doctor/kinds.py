@@ -77,6 +77,7 @@ class Kind(Enum):
     POSITION_AHEAD = _ERROR, "a service has followed another one further than that has come"
     STANDBY = _ERROR, "the address leads to a standby, which takes no writes"
     READ_ONLY = _ERROR, "the database takes no writes"
+    HOME_CHANGED = _WARNING, "a database was promoted, copied or put back since it was last served"
     FSYNC_OFF = _ERROR, "what is answered as stored is lost with the power"
     FULL_PAGE_WRITES_OFF = _ERROR, "a page that is half written at a loss of power stays broken"
     SYNCHRONOUS_COMMIT_OFF = _ERROR, "what is answered as stored is not on the disk yet"

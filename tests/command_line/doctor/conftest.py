@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from command_line.__main__ import application
 from command_line.doctor import deployment
 from command_line.doctor.checks.credentials import check_credentials
-from command_line.doctor.checks.databases import check_databases
+from command_line.doctor.checks.database.check import check_databases
 from command_line.doctor.checks.files import check_files
 from command_line.doctor.checks.machine import check_machine
 from command_line.doctor.checks.settings import check_settings

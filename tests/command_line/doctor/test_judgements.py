@@ -16,12 +16,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from command_line.doctor.checks import edges, files, machine, sqlite, tokens, versions
-from command_line.doctor.checks.contents import Contents
+from command_line.doctor.checks import edges, files, machine, tokens, versions
+from command_line.doctor.checks.database import sqlite
+from command_line.doctor.checks.database.contents import Contents
+from command_line.doctor.checks.database.sqlite import SqliteState
 from command_line.doctor.checks.edges import EdgeState
 from command_line.doctor.checks.machine import Disk
 from command_line.doctor.checks.settings import check_settings
-from command_line.doctor.checks.sqlite import SqliteState
 from command_line.doctor.checks.targets import Answer, Target, judge
 from command_line.doctor.deployment import of_environment, of_folder
 from command_line.doctor.findings import Finding

@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import make_url
 
 from command_line.doctor import deployment
-from command_line.doctor.checks import clocks, postgresql
-from command_line.doctor.checks.databases import check_databases
-from command_line.doctor.checks.postgresql import Room, ServerState
+from command_line.doctor.checks import clocks
+from command_line.doctor.checks.database import postgresql, servers
+from command_line.doctor.checks.database.check import check_databases
+from command_line.doctor.checks.database.postgresql import Room, ServerState
 from command_line.doctor.deployment import Deployment
 from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind
+from service_kit.storage.home import Home
 from tests.support import system
 from tests.support.callers import write_accepted
 from tests.support.pooler import pooling
@@ -166,7 +168,7 @@ async def test_a_transaction_that_hangs_is_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its cure ends that session."""
-    monkeypatch.setattr(postgresql, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(servers, "LONG_SECONDS", 0.0)
     with psycopg.connect(database.server.connect(database.name).info.dsn) as hanging:
         hanging.execute("SELECT revision FROM clock FOR UPDATE")
         found = await database.look()
@@ -188,7 +190,12 @@ def test_a_standby_an_old_version_and_old_transactions_are_judged(database: Data
     sound = replace(seen, settings={**seen.settings, "fsync": "on", "full_page_writes": "on"})
 
     def kinds(state: ServerState) -> list[Kind]:
-        return [finding.kind for finding in postgresql.of_server(examined, part, state)]
+        return [finding.kind for finding in servers.of_server(examined, part, state)]
+
+    here = Home("1", "2", 3)
+    assert kinds(replace(sound, homes=(here, here))) == []
+    assert kinds(replace(sound, homes=(here, Home("1", "2", 4)))) == [Kind.HOME_CHANGED]
+    assert kinds(replace(sound, homes=(Home(), here))) == [Kind.HOME_CHANGED]
 
     def with_version(number: int) -> ServerState:
         return replace(sound, settings={**sound.settings, "server_version_num": str(number)})
@@ -220,7 +227,7 @@ def test_what_a_server_says_is_told_apart(tmp_path: Path, problem: str, kind: Ki
             "PARLEY_MESSAGING_CREDENTIALS_FILE": str(tmp_path / "accepted"),
         }
     )
-    finding = postgresql.of_failure(examined, examined.parts["messaging"], problem)
+    finding = servers.of_failure(examined, examined.parts["messaging"], problem)
     assert finding.kind is kind
     assert finding.cure
 

@@ -27,6 +27,7 @@ Ask = Callable[[str], Sequence[Sequence[Any]]]
 class Contents:
     """What was read. `versions` is None without their table, and `clock` without the clock.
 
+    `served_by` are the newest migrations of the programs that may serve it beside newer ones.
     `latest` is the greatest revision of any row, and None where to look for it would take long.
     """
 
@@ -35,6 +36,7 @@ class Contents:
     clock: tuple[tuple[Any, Any], ...] | None = None
     positions: Mapping[str, Position] = field(default_factory=dict)
     latest: int | None = None
+    served_by: frozenset[str] = frozenset()
 
     @property
     def position(self) -> Position | None:
@@ -74,7 +76,10 @@ def read_contents(
         # Names of our own migrations.
         ((found,),) = ask(f'SELECT max("{column}") FROM "{table}"')  # noqa: S608
         latest = max(latest or 0, int(found or 0))
-    return Contents(tables, versions, clock, positions, latest)
+    served_by: frozenset[str] = frozenset()
+    if "served_by" in tables:
+        served_by = frozenset(str(row[0]) for row in ask("SELECT migration FROM served_by"))
+    return Contents(tables, versions, clock, positions, latest, served_by)
 
 
 def migrations_of(service: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -116,6 +121,9 @@ def of_migrations(
         )
         return
     if not known.issuperset(versions):
+        if newest <= contents.served_by:
+            # A newer program has added to it, and this one may go on.
+            return
         yield Finding(
             Kind.MIGRATIONS_AHEAD,
             service,

@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 from urllib.parse import quote as percent
 
-from command_line.doctor.checks.contents import Contents, read_contents
+from command_line.doctor.checks.database.contents import Contents, read_contents
 from command_line.doctor.deployment import Part
 from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind

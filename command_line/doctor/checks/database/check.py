@@ -9,8 +9,8 @@ from shlex import quote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from command_line.doctor.checks import contents, postgresql, sqlite
 from command_line.doctor.checks.clocks import of_clock as of_clock_of_host
+from command_line.doctor.checks.database import contents, postgresql, servers, sqlite
 from command_line.doctor.deployment import Deployment, Part, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
@@ -52,9 +52,9 @@ def _look(deployment: Deployment, part: Part) -> tuple[list[Finding], contents.C
         return [_of_password(deployment, part, str(error))], None
     except SQLAlchemyError as error:
         problem = " ".join(str(getattr(error, "orig", None) or error).split())
-        return [postgresql.of_failure(deployment, part, problem)], None
+        return [servers.of_failure(deployment, part, problem)], None
     findings = [
-        *postgresql.of_server(deployment, part, state),
+        *servers.of_server(deployment, part, state),
         *of_clock_of_host(
             deployment,
             f"the database of {part.name}",
