@@ -19,11 +19,14 @@ from command_line.doctor.checks.database.postgresql import Room, ServerState
 from command_line.doctor.deployment import Deployment
 from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind
+from service_kit.storage.fence import Fence
 from service_kit.storage.home import Home
 from tests.support import system
 from tests.support.callers import write_accepted
+from tests.support.pair import Pair
 from tests.support.pooler import pooling
 from tests.support.postgresql import Postgresql
+from tests.support.serving import opened
 
 
 class Database:
@@ -53,6 +56,11 @@ class Database:
         """The address for another role."""
         return make_url(self.url).set(username=role).render_as_string(False)
 
+    def migrate(self, log: Path) -> None:
+        environment = {"PATH": os.environ["PATH"], **self.deployment(self.url).environment}
+        command = ["messaging_service", "migrate"]
+        assert system.start_process(command, environment, log).wait(60) == 0, log.read_text()
+
     def execute(self, *statements: str) -> None:
         with self.server.connect(self.name) as connection:
             for statement in statements:
@@ -78,10 +86,7 @@ def database(postgresql: Postgresql, tmp_path: Path) -> Iterator[Database]:
     """A migrated database of messaging."""
     with postgresql.database() as name:
         made = Database(postgresql, name, tmp_path)
-        environment = {"PATH": os.environ["PATH"], **made.deployment(made.url).environment}
-        log = tmp_path / "migrate.log"
-        command = ["messaging_service", "migrate"]
-        assert system.start_process(command, environment, log).wait(60) == 0, log.read_text()
+        made.migrate(tmp_path / "migrate.log")
         yield made
 
 
@@ -250,3 +255,29 @@ def test_clocks_may_differ_by_less_than_tokens_may(
     """What is not certain is not told: the answer may have been under way for so long."""
     found = clocks.of_clock(deployment.of_environment({}), "a database", ahead, uncertain)
     assert [finding.kind for finding in found] == expected
+
+
+# --- A standby, and its promotion ----------------------------------------------------------------
+
+
+async def test_a_standby_and_its_promotion_are_found(pair: Pair, tmp_path: Path) -> None:
+    """At two real servers, of which one takes the other's place."""
+    of_server = {Kind.FSYNC_OFF, Kind.FULL_PAGE_WRITES_OFF}
+    with pair.primary.connect() as connection:
+        connection.execute("CREATE DATABASE parley")
+    primary = Database(pair.primary, "parley", tmp_path)
+    primary.migrate(tmp_path / "migrate.log")
+    # As messaging serves it, it remembers where.
+    with opened(primary.url) as engine, engine.connect() as connection:
+        Fence().enter(connection)
+    pair.catch_up()
+    assert set(await primary.look()) - of_server == set()
+    standby = Database(pair.standby, "parley", tmp_path)
+    assert set(await standby.look()) - of_server == {Kind.STANDBY}
+    asked = make_url(standby.url).update_query_dict({"target_session_attrs": "read-write"})
+    assert set(await standby.look(asked.render_as_string(False))) == {Kind.STANDBY}
+    assert set(await primary.look(pair.url("parley"))) - of_server == set()
+    pair.fail_over()
+    promoted = await standby.look(pair.url("parley"))
+    assert set(promoted) - of_server == {Kind.HOME_CHANGED}
+    assert "timeline 1 to 2" in promoted[Kind.HOME_CHANGED].seen
