@@ -19,7 +19,7 @@ from desk.metrics import PREFIX, Metrics
 from desk.moderation import dial
 from desk.sessions import Rate, Sessions
 from desk.settings import Settings
-from desk.web.app import Health, build_app
+from desk.web.app import build_app
 from desk.web.event_route import EventRoute
 from desk.web.origins import read_origins
 from desk.web.requests import Requests
@@ -29,6 +29,7 @@ from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
+from service_kit.process.health import Health
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
 from service_kit.tls.own_files import open_files
@@ -57,7 +58,14 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     files = open_files(settings, metrics.registry, refresh_seconds, prefix=PREFIX)
     sessions = Sessions(settings, metrics, time.monotonic, time.time)
     broadcast = Broadcast(settings, metrics)
-    health = Health(broadcast)
+    draining = asyncio.Event()
+    health = Health(draining.is_set)
+
+    async def look_at_moderation() -> str | None:
+        return None if broadcast.live else "no stream of events is open"
+
+    # Without it pages still say that it is away.
+    health.ready_if("moderation", look_at_moderation, needed=False)
     async with dial(settings, present, metrics, connections(settings, files)) as moderation:
         with _listening(settings.host, settings.port) as listener:
             port: int = listener.getsockname()[1]
@@ -74,7 +82,9 @@ async def running(settings: Settings) -> AsyncIterator[int]:
             )
             server = Server(configure(app, settings))
             if settings.metrics_port:
-                serve_metrics(settings.metrics_host, settings.metrics_port, metrics.registry)
+                serve_metrics(
+                    settings.metrics_host, settings.metrics_port, metrics.registry, health
+                )
             watch = Watch(moderation, broadcast, sessions, settings.watch_timeout_seconds)
             await keys.start()
             watching = asyncio.create_task(watch.run())
@@ -85,7 +95,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 yield port
                 _logger.info("stopping")
             finally:
-                health.draining = True
+                draining.set()
                 # Streams would not end by themselves.
                 broadcast.close()
                 server.should_exit = True
@@ -93,6 +103,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
                 await keys.close()
+                health.close()
                 if tracing is not None:
                     tracing.close()
     _logger.info("stopped")

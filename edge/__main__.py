@@ -32,6 +32,7 @@ from edge.sessions.metrics import SessionMetrics
 from edge.sessions.people import People
 from edge.settings import Settings
 from edge.web.app import build_app
+from edge.web.health import edge_health
 from edge.web.serving.connection import Connections
 from edge.web.serving.server import Server
 from service_kit.authentication.authenticator import Authenticator
@@ -39,6 +40,7 @@ from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
+from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
 from service_kit.tls.own_files import open_files
 from service_kit.tracing.export import open_tracing
@@ -63,7 +65,16 @@ async def serve(settings: Settings) -> None:
     edge, backends = _wire(settings, metrics, authenticator, tracing)
     drain = Drain(settings, edge.hub, backends)
     connections = Connections(settings, metrics)
-    server = Server(build_app(edge, drain, connections), settings, connections)
+    health = edge_health(edge, drain)
+    server = Server(build_app(edge, drain, connections, health), settings, connections)
+    if settings.metrics_port:
+        serve_metrics(
+            settings.metrics_host,
+            settings.metrics_port,
+            metrics.registry,
+            health,
+            loop=asyncio.get_running_loop(),
+        )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,6 +97,7 @@ async def serve(settings: Settings) -> None:
             for task in background:
                 task.cancel()
     finally:
+        health.close()
         await keys.close()
         for backend in backends:
             await backend.close()

@@ -29,6 +29,9 @@ class Settings(TokenSettings, CallerTlsSettings, SamplingSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
+    # For Prometheus and whoever keeps processes, on a port of their own; 0: none.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     # host:port of the services, or all of their replicas (dns:///name:port, ipv4:a:port,b:port),
     # and the file with the credential by which they know an edge.

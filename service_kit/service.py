@@ -32,6 +32,7 @@ from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.channels.connections import connections
 from service_kit.leases.leases import Leases
 from service_kit.process import garbage, logs
+from service_kit.process.health import Health
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
@@ -52,6 +53,7 @@ from service_kit.storage.engines import (
     open_engine,
 )
 from service_kit.storage.fence import Fence
+from service_kit.storage.health import DatabaseHealth
 from service_kit.storage.ownership import owned
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
@@ -224,6 +226,12 @@ async def _serving(
     )
     registry.register(UnknownWords())
     readers = Readers(reading, settings.reader_threads)
+    draining = asyncio.Event()
+    health = Health(draining.is_set)
+    database = DatabaseHealth(writer, readers, reading, service.migrations)
+    health.live_if("writer", database.look_at_writer)
+    health.ready_if("database", database.look_at_database)
+    health.ready_if("schema", database.look_at_schema)
     leases = Leases(leasing, settings.lease_seconds, registry)
     resources = Resources(
         settings,
@@ -247,17 +255,19 @@ async def _serving(
                 server.add_reflection()
             try:
                 if settings.metrics_port:
-                    serve_metrics(settings.metrics_host, settings.metrics_port, registry)
+                    serve_metrics(settings.metrics_host, settings.metrics_port, registry, health)
                 port = await server.start(settings.listen)
                 garbage.settle()
                 log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
                 yield port
                 log.info("stopping")
+                draining.set()
                 await server.drain()
             finally:
                 # Streams end after the calls, which still have something to tell.
                 await server.stop(settings.grace_seconds, hub.close)
     finally:
+        health.close()
         await leases.close()
         # What waits is still written.
         await writer.close()

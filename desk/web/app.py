@@ -1,48 +1,22 @@
 """The Starlette application: sessions, operations, events, health, the app's files."""
 
-import json
 from http import HTTPStatus
 from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from desk.events.broadcast import Broadcast
 from desk.problems import RefusedError, unavailable
 from desk.resources.table import OPERATIONS
 from desk.web import app_files, description
 from desk.web.event_route import EventRoute
 from desk.web.requests import Answer, Requests
 from desk.web.session_routes import SessionRoutes
-
-
-class Health:
-    """Whether the desk takes requests, which it does until it is told to stop."""
-
-    def __init__(self, broadcast: Broadcast) -> None:
-        self._broadcast = broadcast
-        self.draining = False
-
-    def routes(self) -> list[Route]:
-        """GET /livez and GET /readyz."""
-        return [
-            Route("/livez", self._live, methods=["GET"]),
-            Route("/readyz", self._ready, methods=["GET"]),
-        ]
-
-    async def _live(self, _request: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def _ready(self, _request: Request) -> Response:
-        """200 until it drains: without moderation it still says so."""
-        ready = not self.draining
-        state = {"ready": ready, "moderation": self._broadcast.live, "draining": self.draining}
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return Response(json.dumps(state), status, media_type="application/json")
+from service_kit.process.health import Health
+from service_kit.process.health_routes import health_routes
 
 
 class Bounded:
@@ -88,7 +62,7 @@ def build_app(
 
     app = Starlette(
         routes=[
-            *health.routes(),
+            *health_routes(health),
             *description.routes(),
             *sessions.routes(),
             *events.routes(),

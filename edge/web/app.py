@@ -1,7 +1,6 @@
 """The Starlette application: the socket, health, readiness and metrics."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
@@ -15,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from edge.cursors import MESSAGING, MODERATION
+from edge.cursors import MODERATION
 from edge.handlers.attach import attach
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
@@ -45,6 +44,8 @@ from parley_protocol.errors import CloseCode
 from parley_protocol.packets import FORMATS, JSON
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
+from service_kit.process.health import Health
+from service_kit.process.health_routes import health_routes
 
 _SOCKET_PATH = "/ws"
 
@@ -209,22 +210,11 @@ async def _deny(send: _Send, refused: RefusedError) -> None:
     await send({"type": "websocket.http.response.body", "body": body_of(refused)})
 
 
-def build_app(edge: Edge, drain: Drain, connections: Connections) -> ASGIApp:
+def build_app(edge: Edge, drain: Drain, connections: Connections, health: Health) -> ASGIApp:
     """The routes of one edge. Raises ValueError or OSError for what cannot be served."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
-
-    async def readyz(_request: Request) -> Response:
-        """200 while new people can be served. Without another backend its features alone fail."""
-        live = {backend: feed.live for backend, feed in edge.feeds.items()}
-        state: Mapping[str, bool] = {**live, "draining": drain.begun}
-        ready = live[MESSAGING] and not drain.begun
-        return Response(
-            json.dumps({"ready": ready, **state}),
-            HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
-            media_type="application/json",
-        )
 
     async def metrics(_request: Request) -> Response:
         return Response(
@@ -266,7 +256,7 @@ def build_app(edge: Edge, drain: Drain, connections: Connections) -> ASGIApp:
         routes=[
             Route(_SOCKET_PATH, upgrade_required),
             Route("/healthz", healthz),
-            Route("/readyz", readyz),
+            *health_routes(health),
             Route("/metrics", metrics),
             *description.routes(edge.metrics),
             *people_app.routes(edge.settings, edge.metrics),

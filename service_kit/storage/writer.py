@@ -22,6 +22,12 @@ from sqlalchemy.exc import DBAPIError
 from service_kit.rules import Position
 from service_kit.storage.engines import is_read_only, why_unavailable
 from service_kit.storage.fence import Fence
+from service_kit.storage.writer_state import (
+    StorageUnavailable,
+    UnexpectedFailure,
+    WriterOverloaded,
+    WriterState,
+)
 from service_kit.tracing.spans import Tracing
 from service_kit.tracing.transactions import (
     Caused,
@@ -32,6 +38,9 @@ from service_kit.tracing.transactions import (
     tracing_transaction,
 )
 
+# Whoever submits work meets these.
+__all__ = ("StorageUnavailable", "UnexpectedFailure", "WriterOverloaded")
+
 _PROBE_SECONDS = 1.0
 
 Events = list[tuple[tuple[str, ...], object]]
@@ -39,25 +48,6 @@ Events = list[tuple[tuple[str, ...], object]]
 
 CommandType = TypeVar("CommandType")
 OutcomeType = TypeVar("OutcomeType")
-
-
-class StorageUnavailable(Exception):  # noqa: N818, the name says what is the case
-    """The database can not be written or read now; nothing of the work is known to be stored.
-
-    If the connection broke during the commit, it may be stored all the same.
-    """
-
-
-class WriterOverloaded(Exception):  # noqa: N818, the name says what is the case
-    """Too much work waits already; nothing of the work was taken."""
-
-
-class UnexpectedFailure(Exception):  # noqa: N818, the name says what is the case
-    """A defect, told to nobody in full: `incident` finds it in the log."""
-
-    def __init__(self, incident: str) -> None:
-        super().__init__(f"unexpected failure {incident}")
-        self.incident = incident
 
 
 @dataclass(slots=True)
@@ -161,6 +151,7 @@ class Writer:
         waiting = Gauge("writer_waiting_items", "Commands that wait.", registry=registry)
         waiting.set_function(lambda: float(self._waiting_items))
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.state = WriterState(self._thread)
         self._thread.start()
 
     async def submit(
@@ -211,17 +202,20 @@ class Writer:
     def _run(self) -> None:
         while (submissions := self._take()) is not None:
             position, events = None, list[tuple[tuple[str, ...], object]]()
+            self.state.begin()
             try:
                 position, events = self._together(submissions)
             except StorageUnavailable as error:
                 # With each try, so without its trace: an outage must not fill a disk.
                 self._log.error("the database is unavailable", cause=str(error))
+                self.state.fail(str(error))
                 for submission in submissions:
                     submission.outcome = error
             except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
                 self._log.exception("a transaction failed; its commands are run one by one")
                 self._apart(submissions)
             self._hand_over(self._finish, position, events, submissions)
+            self.state.end()
         self._disconnect()
         self._fence.close()
 

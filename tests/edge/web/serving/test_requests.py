@@ -14,6 +14,7 @@ import pytest
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.web.app import build_app
+from edge.web.health import edge_health
 from edge.web.serving.connection import Connections
 from edge.web.serving.listener import bind
 from edge.web.serving.server import Server
@@ -101,7 +102,11 @@ async def open_door(edge: Edge, live: Stream) -> AsyncIterator[Callable[..., Awa
         settings = changed_edge.settings
         connections = Connections(settings, changed_edge.metrics)
         drain = Drain(settings, changed_edge.hub, [])
-        server = Server(build_app(changed_edge, drain, connections), settings, connections)
+        server = Server(
+            build_app(changed_edge, drain, connections, edge_health(changed_edge, drain)),
+            settings,
+            connections,
+        )
         sockets = await bind("127.0.0.1", 0)
         server.config.load()
         await server.startup(sockets)
