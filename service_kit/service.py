@@ -178,7 +178,18 @@ async def _serving(
     files = open_files(settings, registry, refresh, serves=True)
     transport = server_credentials(settings, files, refresh)
     migrations.check(reading, service.migrations)
-    fence = Fence(synchronous=settings.database_replication == "synchronous", registry=registry)
+
+    def leave() -> None:
+        """Have all but the writer connect anew: what is open may lead to the server of before."""
+        reading.dispose()
+        if leasing is not None:
+            leasing.dispose()
+
+    fence = Fence(
+        synchronous=settings.database_replication == "synchronous",
+        registry=registry,
+        entered=leave,
+    )
     with writing.connect() as connection:
         position = fence.enter(connection)
     limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)

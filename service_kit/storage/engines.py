@@ -246,7 +246,6 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
     },
     "reader": {
         "default_transaction_isolation": r"repeatable\ read",
-        "default_transaction_read_only": "on",
     },
     # A lease that a crash of the server forgets ends sooner, and nothing waits for the disk.
     "leases": {"synchronous_commit": "off"},
@@ -278,16 +277,11 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         **url.query,
         "options": " ".join((*options, *((given,) if isinstance(given, str) else given))),
     }
-    # Of several hosts the one that takes writes. Readers read there too, but their sessions write
-    # nothing, which libpq would take for the server's refusal.
-    several = "," in f"{url.host or ''}{query.get('host', '')}" or not isinstance(
-        query.get("host", ""), str
-    )
-    asked = query.get("target_session_attrs", "read-write" if several else "any")
-    query["target_session_attrs"] = (
-        "primary" if role == "reader" and asked == "read-write" else asked
-    )
-    return create_engine(
+    hosts = query.get("host", "")
+    if not isinstance(hosts, str) or "," in hosts:
+        # Of several hosts the one that takes writes, also for those who read.
+        query.setdefault("target_session_attrs", "read-write")
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg", query=query),
         pool_size=connections,
         max_overflow=0,
@@ -299,3 +293,11 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         # Each statement by itself: whoever stands still in between holds nothing.
         **({"isolation_level": "AUTOCOMMIT"} if role == "leases" else {}),
     )
+    if role == "reader":
+        # With each transaction and not for the session, which libpq would take for a server that
+        # takes no writes.
+        @event.listens_for(engine, "connect")
+        def write_nothing(connection: Any, _entry: ConnectionPoolEntry) -> None:
+            connection.read_only = True
+
+    return engine

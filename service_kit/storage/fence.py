@@ -8,6 +8,7 @@ that takes it. Either begins a new epoch, which all who follow take for another 
 """
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -40,13 +41,19 @@ class Fence:
     """Remembers the newest position that this process knows of, and begins epochs.
 
     All is called by the thread that writes, but `learn`. With `synchronous` a commit is on the
-    standby before it is told, so that a promotion alone loses nothing.
+    standby before it is told, so that a promotion alone loses nothing. `entered()` is called when a
+    new connection was looked at, for it may lead elsewhere than those that are open.
     """
 
     def __init__(
-        self, *, synchronous: bool = False, registry: CollectorRegistry | None = None
+        self,
+        *,
+        synchronous: bool = False,
+        registry: CollectorRegistry | None = None,
+        entered: Callable[[], None] = lambda: None,
     ) -> None:
         self._synchronous = synchronous
+        self._tell_entered = entered
         # What this process has committed or read, and what it has heard of from others.
         self._seen = _NOWHERE
         self._heard = _NOWHERE
@@ -95,6 +102,7 @@ class Fence:
                 write_home(connection, home)
         self.saw(position)
         self._entered = True
+        self._tell_entered()
         return position
 
     def begin(self, connection: Connection) -> tuple[RootTransaction, Position]:

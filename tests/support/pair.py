@@ -46,13 +46,17 @@ class Pair:
             ):
                 primary.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             primary.execute("SELECT pg_reload_conf()")
-            self._until(primary, "SELECT current_setting('synchronous_standby_names') = '*'")
-            self._until(primary, "SELECT sync_state = 'sync' FROM pg_stat_replication")
+            self.until(primary, "SELECT current_setting('synchronous_standby_names') = '*'")
+            self.until(primary, "SELECT sync_state = 'sync' FROM pg_stat_replication")
 
     def fail_over(self) -> None:
         """The primary crashes, and the standby takes its place."""
-        self.over = True
         self.primary.stop("immediate")
+        self.promote()
+
+    def promote(self) -> None:
+        """Make the standby a primary, whatever the other is."""
+        self.over = True
         with self.standby.connect() as standby:
             # The new primary waits for nobody.
             standby.execute("ALTER SYSTEM RESET synchronous_standby_names")
@@ -61,9 +65,10 @@ class Pair:
 
     def _await(self, question: str, *values: object) -> None:
         with self.standby.connect() as standby:
-            self._until(standby, question, *values)
+            self.until(standby, question, *values)
 
-    def _until(self, connection: Any, question: str, *values: object) -> None:
+    def until(self, connection: Any, question: str, *values: object) -> None:
+        """Return when a server says that something is so."""
         deadline = time.monotonic() + _SECONDS
         while (found := connection.execute(question, values or None).fetchone()) != (True,):
             if time.monotonic() > deadline:
