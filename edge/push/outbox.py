@@ -51,14 +51,15 @@ class Outbox:
         self._limit = limit
         self._overflowed = overflowed
         self._holder = holder
-        self._frames: deque[Frame] = deque()
+        # While a task sends: an idle socket has none, for it takes 760 bytes.
+        self._frames: deque[Frame] | None = None
         self._bytes = 0
         # Of the frame that is being sent.
         self._sending = 0
         self._open = True
         self._sender: asyncio.Task[None] | None = None
-        self._room = asyncio.Event()
-        self._room.set()
+        # While more than half of the limit is used.
+        self._room: asyncio.Event | None = None
 
     @property
     def size(self) -> int:
@@ -78,29 +79,35 @@ class Outbox:
             return
         self._bytes += frame.size
         self._holder.hold(frame.size)
-        if self._bytes > self._limit // 2:
-            self._room.clear()
-        self._frames.append(frame)
-        if self._sender is None:
-            self._sender = asyncio.get_running_loop().create_task(self._send_all())
+        if self._room is None and self._bytes > self._limit // 2:
+            self._room = asyncio.Event()
+        if self._frames is None:
+            self._frames = deque((frame,))
+            self._sender = asyncio.get_running_loop().create_task(self._send_all(self._frames))
+        else:
+            self._frames.append(frame)
 
-    async def _send_all(self) -> None:
-        frames = self._frames
+    async def _send_all(self, frames: deque[Frame]) -> None:
         try:
             while frames:
                 frame = frames.popleft()
                 self._sending = frame.size
                 await self._send(frame.event)
                 self._sent()
-                if not self._room.is_set() and self._bytes <= self._limit // 2:
-                    self._room.set()
+                if self._bytes <= self._limit // 2:
+                    self._make_room()
         except Exception:  # noqa: BLE001
             # The server says in several ways that the client is gone; the receiving side, which
             # hears of it too, ends the session.
             self.discard()
         finally:
             self._sent()
-            self._sender = None
+            self._sender = self._frames = None
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     def _sent(self) -> None:
         sent, self._sending = self._sending, 0
@@ -113,17 +120,18 @@ class Outbox:
     async def room(self) -> None:
         """Wait until less than half of the limit is used, or the outbox is closed."""
         # Many may wait; whoever is first may take all of it.
-        while not self._room.is_set():
+        while self._room is not None:
             await self._room.wait()
 
     def discard(self) -> None:
         """Take nothing more, and forget what has not been sent."""
         self._open = False
-        self._frames.clear()
+        if self._frames is not None:
+            self._frames.clear()
         self._let_go(self._bytes - self._sending)
         # Whoever is told is who holds this: without it both go at once, not with the collector.
         self._overflowed = _nobody
-        self._room.set()
+        self._make_room()
 
     def cut(self) -> bool:
         """Forget also what is being sent. Returns whether anything was: its connection is to be
@@ -136,6 +144,6 @@ class Outbox:
     async def close(self) -> None:
         """Take nothing more, and return when all has been sent."""
         self._open = False
-        self._room.set()
+        self._make_room()
         if self._sender is not None:
             await self._sender

@@ -34,6 +34,8 @@ class Unconfirmed(NamedTuple):
 
 _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})
+# Shared by all sockets for which nothing waits, for a deque of one's own takes 760 bytes.
+_NONE: deque[Unconfirmed] = deque(maxlen=0)
 # About what one alert that waits to be confirmed takes.
 _UNCONFIRMED_BYTES = 200
 
@@ -81,7 +83,7 @@ class Delivery(ABC):
         self._held_bytes = 0
         # By kind, held while a page is asked for.
         self._pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.unconfirmed: deque[Unconfirmed] = deque()
+        self.unconfirmed: deque[Unconfirmed] = _NONE
         # Pages of history that were shown.
         self._shown_pages = 0
         # The packets that write from now on; see `part_writes`.
@@ -306,7 +308,7 @@ class Delivery(ABC):
         if self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts:
             self.edge.people.forget_oldest_unconfirmed(self.person)
         self._count_unconfirmed(1)
-        self.unconfirmed.append(shown)
+        self._unconfirmed_and_more().append(shown)
 
     def confirm(self, positions: Mapping[str, Position]) -> Collection[Unconfirmed]:
         """Take what the positions of a cursor cover: of each conversation the latest."""
@@ -320,6 +322,8 @@ class Delivery(ABC):
             self._count_unconfirmed(-1)
             before = latest.get(shown.conversation, shown)
             latest[shown.conversation] = shown._replace(seq=max(shown.seq, before.seq))
+        if not unconfirmed:
+            self.unconfirmed = _NONE
         return latest.values()
 
     def unconfirm(self, shown: Unconfirmed) -> None:
@@ -328,16 +332,21 @@ class Delivery(ABC):
             self.edge.metrics.limits.reached("unconfirmed_alerts")
         elif self.state is not State.CLOSING:
             self._count_unconfirmed(1)
-            self.unconfirmed.appendleft(shown)
+            self._unconfirmed_and_more().appendleft(shown)
 
     def forget_oldest_unconfirmed(self) -> None:
         """Mark it delivered by no PONG."""
         self._count_unconfirmed(-1)
         self.unconfirmed.popleft()
 
+    def _unconfirmed_and_more(self) -> deque[Unconfirmed]:
+        if self.unconfirmed is _NONE:
+            self.unconfirmed = deque()
+        return self.unconfirmed
+
     def _forget_unconfirmed(self) -> None:
         self._count_unconfirmed(-len(self.unconfirmed))
-        self.unconfirmed.clear()
+        self.unconfirmed = _NONE
 
     def _count_unconfirmed(self, count: int) -> None:
         self.person.unconfirmed += count

@@ -94,8 +94,8 @@ class SocketEndpoint:
             connection.abort,
             protocol.write_now,
         )
-        protocol.take_by(session.take)
         resume = parse_qs(scope["query_string"].decode()).get("resume")
+        protocol.take_by(session.take)
         await self._serve(session, resume, moderation_deadline)
 
     def _count(self, connection: Connection) -> None:
