@@ -29,6 +29,7 @@ from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
+from service_kit.process.about import show_process
 from service_kit.process.health import Health
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
@@ -49,6 +50,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     """
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
+    show_process("desk", metrics.registry)
     authenticator, keys = open_authenticator(settings, metrics.registry, metrics_prefix=PREFIX)
     tracing = open_tracing(
         settings, "desk", metrics.registry, prefix=PREFIX, reached=metrics.limits.reached

@@ -40,6 +40,7 @@ from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
+from service_kit.process.about import show_process
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
 from service_kit.tls.own_files import open_files
@@ -56,6 +57,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
+    show_process("edge", metrics.registry)
     authenticator, keys = open_authenticator(
         settings, metrics.registry, metrics_prefix="parley_edge_"
     )

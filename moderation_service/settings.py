@@ -91,6 +91,8 @@ class ModerationSettings(TokenSettings, settings.ServiceSettings):
     expiry_batch: settings.Count = 100
     erasure_batch: settings.Count = 100
     gauges_seconds: settings.Seconds = 15.0
+    # Between two looks through the whole audit log.
+    audit_seconds: settings.Seconds = 900.0
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:

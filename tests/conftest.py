@@ -60,6 +60,7 @@ _STARTED_ONCE = (
     "browser_site",
     "bench_system",
     "both_servers",
+    "observed_system",
 )
 # The longest first, so that nobody waits for one of them in the end.
 _LONGEST = (

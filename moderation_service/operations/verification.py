@@ -60,13 +60,25 @@ def verify(connection: Connection, page: int = _PAGE) -> Iterator[Problem | Head
 
 def _chain(connection: Connection, page: int) -> Generator[Problem, None, Head]:
     """Go along the log; give its end. Behind a break it goes on, to show what else is broken."""
-    head = Head()
-    while entries := audit_storage.read_audit(connection, head.number, "", page):
-        found = chain.verify(head, entries)
-        if isinstance(found, Break):
-            yield Problem(f"entry {found.number}", found.problem)
-        head = chain.head_of(entries[-1])
+    head, more = Head(), True
+    while more:
+        head, problems, more = read_chain(connection, head, page)
+        yield from problems
     return head
+
+
+def read_chain(
+    connection: Connection, head: Head, page: int = _PAGE
+) -> tuple[Head, list[Problem], bool]:
+    """Go along the log from its entry `head`, for a page: its new head, the first break if there
+    is one, and whether there may be more.
+    """
+    entries = audit_storage.read_audit(connection, head.number, "", page)
+    if not entries:
+        return head, [], False
+    found = chain.verify(head, entries)
+    problems = [Problem(f"entry {found.number}", found.problem)] if isinstance(found, Break) else []
+    return chain.head_of(entries[-1]), problems, len(entries) == page
 
 
 def _targets(connection: Connection, after: str, count: int) -> list[str]:

@@ -21,6 +21,7 @@ from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets
 from moderation_service.storage.tables import FORGETTINGS
+from moderation_service.workers.audit import AuditWatch
 from moderation_service.workers.gauges import Gauges
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
@@ -59,6 +60,7 @@ async def wire(
     due = asyncio.Event()
     timers = _timers(resources, operation, due)
     gauges = Gauges(resources.readers, registry, settings.gauges_seconds)
+    audit = AuditWatch(resources.readers, registry, settings.audit_seconds)
 
     def on_stored(answer: AnyAnswer) -> None:
         timers.expect(answer.next_due)
@@ -99,6 +101,7 @@ async def wire(
         works: dict[str, Work] = {
             "retention": under("retention", retention(resources, FORGETTINGS)),
             "gauges": gauges.run,
+            "audit": under("audit", audit.run),
             # One process for both: what time makes due is a call of the saga.
             "timers": under("disputes", timers.run),
             "saga": under("disputes", reconciler.run),

@@ -23,6 +23,7 @@ class Span(NamedTuple):
     links: frozenset[tuple[str, str]]
     attributes: dict[str, str]
     failed: bool
+    began_ns: int
     seconds: float
 
 
@@ -83,6 +84,7 @@ class Collector:
                             for found in one.attributes
                         },
                         one.status.code == one.status.STATUS_CODE_ERROR,
+                        one.start_time_unix_nano,
                         (one.end_time_unix_nano - one.start_time_unix_nano) / 1e9,
                     )
                     for one in scope.spans

@@ -3,14 +3,19 @@
 import asyncio
 import urllib.request
 
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+
+def read_families(url: str) -> list[Metric]:
+    """All that is shown at the address of metrics."""
+    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own address
+        return list(text_string_to_metric_families(response.read().decode()))
 
 
 def read_metric(url: str, name: str, **labels: str) -> float | None:
     """The present value of one sample at the address of metrics; None when there is none."""
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own address
-        text = response.read().decode()
-    for family in text_string_to_metric_families(text):
+    for family in read_families(url):
         for sample in family.samples:
             if sample.name == name and sample.labels == labels:
                 return sample.value

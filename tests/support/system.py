@@ -95,6 +95,7 @@ class Part:
         self.log = log
         self.port = port
         self._command = command
+        self.environment = dict(environment)
         self._environment = {**os.environ, **environment}
         self.process: Process
         self.start()

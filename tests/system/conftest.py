@@ -21,12 +21,13 @@ import pytest
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
+from tests.support.collector import Collector
 from tests.support.device import Device
 from tests.support.inbox import Inbox
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
 from tests.support.postgresql import Postgresql
-from tests.support.system import SERVICES, System
+from tests.support.system import SERVICES, System, free_port
 from tests.system.deals import Deal, begin
 from tests.system.scenes import Scene
 
@@ -108,6 +109,34 @@ def moderated_system_on(
 def moderated_system(moderated_system_on: SystemOn) -> System:
     """One system with all services for all tests that need no settings of their own."""
     return moderated_system_on("sqlite")
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """A collector of the spans of the observed system."""
+    with Collector() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def observed_system(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> Iterator[System]:
+    """All services, two edges and a desk, which show their metrics, and of which every packet is in
+    a trace.
+    """
+    told = {"traces_endpoint": collector.endpoint}
+    with System(tmp_path_factory.mktemp("observed"), openings_per_hour=10_000) as system:
+        for name in SERVICES:
+            settings = system.settings.setdefault(name, {})
+            settings.update(told, metrics_port=free_port())
+        system.start_services(*SERVICES)
+        for _ in range(2):
+            system.start_edge(**told, traces_sample_rate=1)
+        system.start_desk(
+            traces_endpoint=collector.endpoint, traces_sample_rate=1, metrics_port=free_port()
+        )
+        yield system
 
 
 @pytest.fixture

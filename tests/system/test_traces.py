@@ -1,64 +1,39 @@
 """Traces, through real processes, as a collector gets them."""
 
-from collections.abc import Iterator
-
-import pytest
+import time
 
 from parley_protocol.packets import Op
-from tests.support.collector import Collector, names
+from tests.support.collector import Collector, Span, names
 from tests.support.moderator import moderating
-from tests.support.system import SERVICES, System
+from tests.support.system import System
 from tests.support.waiting import eventually
 from tests.system.conftest import Connect
 from tests.system.deals import begin
 
 
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with Collector() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def traced_system(
-    tmp_path_factory: pytest.TempPathFactory, collector: Collector
-) -> Iterator[System]:
-    """All services, two edges and a desk, every packet of which is in a trace."""
-    told = {"traces_endpoint": collector.endpoint}
-    with System(tmp_path_factory.mktemp("traced"), **told) as system:
-        for name in SERVICES:
-            system.settings.setdefault(name, {}).update(told)
-        system.start_services(*SERVICES)
-        for _ in range(2):
-            system.start_edge(**told, traces_sample_rate=1)
-        yield system
-
-
 async def test_one_trace_goes_from_the_packet_to_the_commit_and_the_push(
-    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+    observed_system: System, connect: Connect, collector: Collector, alice: str, bob: str
 ) -> None:
     """Ann's message: her edge, the call, the transaction with its commit, and the push to Bob."""
-    writer = await connect(traced_system, alice)
-    reader = await connect(traced_system, bob)
+    began_ns = time.time_ns()
+    writer = await connect(observed_system, alice)
+    reader = await connect(observed_system, bob)
     await writer.write(bob, "Hello")
     await reader.expect(Op.ALERT_NEW_MSG)
 
-    def find() -> bool:
-        return any(
-            {
-                ("edge", "packet CREATE MSG"),
-                ("edge", "call StreamCreateMessages"),
-                ("messaging", "transaction"),
-                ("messaging", "commit"),
-                ("messaging", "write"),
-                ("edge", "push messaging"),
-            }
-            <= names(collector.of(root.trace))
-            for root in collector.named("packet CREATE MSG")
-        )
+    def find() -> list[Span]:
+        whole = {
+            ("edge", "packet CREATE MSG"),
+            ("edge", "call StreamCreateMessages"),
+            ("messaging", "transaction"),
+            ("messaging", "commit"),
+            ("messaging", "write"),
+            ("edge", "push messaging"),
+        }
+        roots = [one for one in collector.named("packet CREATE MSG") if one.began_ns > began_ns]
+        return [one for one in roots if whole <= names(collector.of(one.trace))]
 
-    await eventually(find)
-    (root,) = collector.named("packet CREATE MSG")
+    (root,) = await eventually(find)
     spans = {one.name: one for one in collector.of(root.trace)}
     assert root.parent == ""
     assert root.attributes["parley.outcome"] == "ok"
@@ -70,23 +45,24 @@ async def test_one_trace_goes_from_the_packet_to_the_commit_and_the_push(
 
 
 async def test_many_of_one_transaction_have_each_their_own_trace(
-    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+    observed_system: System, connect: Connect, collector: Collector, alice: str, bob: str
 ) -> None:
     """Fifty that are sent at once: each has its commit, by a link, and its own push."""
-    writer = await connect(traced_system, alice)
-    reader = await connect(traced_system, bob)
-    before = {one.trace for one in collector.named("packet CREATE MSG")}
+    writer = await connect(observed_system, alice)
+    reader = await connect(observed_system, bob)
+    began_ns = time.time_ns()
     for number in range(50):
         await writer.send(Op.CREATE_MSG, {"to": bob, "text": f"{number}"}, id=number)
     for _ in range(50):
         await reader.expect(Op.ALERT_NEW_MSG)
 
     def find() -> list[str]:
-        roots = {one.trace for one in collector.named("packet CREATE MSG")} - before
         return [
-            trace
-            for trace in roots
-            if {("messaging", "write"), ("edge", "push messaging")} <= names(collector.of(trace))
+            one.trace
+            for one in collector.named("packet CREATE MSG")
+            if one.began_ns > began_ns
+            and {("messaging", "write"), ("edge", "push messaging")}
+            <= names(collector.of(one.trace))
         ]
 
     assert len(await eventually(find, lambda found: len(found) == 50)) == 50
@@ -101,12 +77,12 @@ async def test_many_of_one_transaction_have_each_their_own_trace(
 
 
 async def test_a_deal_a_report_and_a_ban_are_followed_by_every_part(
-    traced_system: System, connect: Connect, collector: Collector, alice: str, bob: str
+    observed_system: System, connect: Connect, collector: Collector, alice: str, bob: str
 ) -> None:
     """What one service tells another is below the packet that caused it. Nothing in any span is of
     people: no names, no words, no tokens, no credentials.
     """
-    deal = await begin(traced_system, connect, alice, bob)
+    deal = await begin(observed_system, connect, alice, bob)
     await deal.offer(title="Marker of a title")
     await deal.bob.event("created")
     client = deal.alice.client
@@ -116,12 +92,15 @@ async def test_a_deal_a_report_and_a_ban_are_followed_by_every_part(
     refused = await client.ask(Op.ASK_MESSAGES, {"conversation": "marker-of-a-conversation"})
     assert refused["op"] == Op.ERROR
     async with moderating(
-        traced_system.target("moderation"), traced_system.credentials, traced_system.token, "mod"
+        observed_system.target("moderation"),
+        observed_system.credentials,
+        observed_system.token,
+        "mod",
     ) as moderator:
         await moderator.decide(alice, "banned")
     await client.closed()
-    token = traced_system.token(alice)
-    status, _, _ = traced_system.request(
+    token = observed_system.token(alice)
+    status, _, _ = observed_system.request(
         "GET", "/standing", headers={"Authorization": f"Bearer {token}"}
     )
     assert status == 200
@@ -154,7 +133,7 @@ async def test_a_deal_a_report_and_a_ban_are_followed_by_every_part(
     (asked,) = collector.named("packet ASK MESSAGES")
     assert asked.failed
     everything = b"".join(collector.raw)
-    secrets = (*traced_system.credentials.values(), traced_system.token_key, token)
+    secrets = (*observed_system.credentials.values(), observed_system.token_key, token)
     marks = ("arker", "Kitchen", alice, bob, deal.conversation, deal.service, stored["message"])
     for word in (*secrets, *marks):
         assert word.encode() not in everything, word
