@@ -214,7 +214,7 @@ def describes_parts(environment: Mapping[str, str]) -> bool:
         variable(part, name)
         for part, settings in SETTINGS.items()
         for name, one in settings.model_fields.items()
-        if one.is_required()
+        if one.is_required() or name in {"credential_file", "credentials_file"}
     }
     return not required.isdisjoint(name.upper() for name in environment)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from command_line.display.console import CommandError
 from command_line.doctor.address import SocketAddress, public_url, token_for
+from command_line.doctor.checks.certificates import check_certificates
 from command_line.doctor.checks.credentials import check_credentials
 from command_line.doctor.checks.database.check import check_databases
 from command_line.doctor.checks.edges import check_edges
@@ -65,6 +66,7 @@ def checks_of(deployment: Deployment, options: Options) -> tuple[Check, ...]:
         Check("settings", 5, partial(check_settings, deployment)),
         Check("files", 10, partial(check_files, deployment)),
         Check("credentials", 5, partial(check_credentials, deployment)),
+        Check("certificates", 10, partial(check_certificates, deployment)),
         Check("tokens", 15, partial(check_tokens, deployment)),
         Check("versions", 10, partial(check_versions, deployment)),
         Check("databases", 30, partial(check_databases, deployment)),

@@ -50,6 +50,8 @@ class Kind(Enum):
     CREDENTIAL_UNUSABLE = _ERROR, "a file with a credential does not hold one"
     ACCEPTED_UNUSABLE = _ERROR, "a file of accepted credentials cannot be used"
     CREDENTIAL_NOT_ACCEPTED = _ERROR, "a service does not accept the credential of who calls it"
+    CERTIFICATE_UNUSABLE = _ERROR, "a certificate, its key or an authority cannot be used"
+    TLS_DISAGREES = _ERROR, "a caller and a service would not speak TLS with one another"
     TOKEN_KEYS_UNUSABLE = _ERROR, "tokens cannot be verified with the keys that are named"
     TOKEN_KEYS_DIFFER = _ERROR, "two parts verify the same tokens by different keys"
     JWKS_UNREACHABLE = _ERROR, "the issuer's keys cannot be fetched"
@@ -99,6 +101,7 @@ class Kind(Enum):
 
     # Who calls whom.
     TARGET_UNREACHABLE = _ERROR, "nothing answers at the address of a service"
+    TARGET_TLS_FAILS = _ERROR, "a service is there, and no connection with it comes about by TLS"
     TARGET_NOT_SERVING = _ERROR, "a service says that it does not serve: it is stopping or starting"
     TARGET_OTHER_SERVICE = _ERROR, "another service answers at the address"
     TARGET_REFUSES = _ERROR, "a running service does not accept the credential of who calls it"

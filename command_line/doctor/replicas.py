@@ -9,6 +9,14 @@ _SECONDS = 3.0
 _LISTS = ("ipv4:", "ipv6:")
 
 
+def host_of(target: str) -> str:
+    """The name under which a target is called, which its certificate has to bear."""
+    if target.startswith(_LISTS):
+        target = target.partition(":")[2].split(",")[0]
+    name = target.rpartition("/")[2].removeprefix("dns:")
+    return name.rpartition(":")[0].strip("[]")
+
+
 async def addresses_of(target: str) -> tuple[str, ...]:
     """The addresses, as host:port, of all replicas of a target; the name itself where it is not
     found, so that whoever calls it says why.

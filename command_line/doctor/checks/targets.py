@@ -5,23 +5,28 @@ nothing there.
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
+from prometheus_client import CollectorRegistry
 
 from command_line.doctor.deployment import Deployment, Part, variable
-from command_line.doctor.findings import Finding, Findings
+from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
-from command_line.doctor.replicas import addresses_of
+from command_line.doctor.replicas import addresses_of, host_of
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import Metadata, present, read_credential
-from service_kit.channels.opening import open_channel
+from service_kit.channels.connections import connections
+from service_kit.tls.diagnosis import Shown, problem_of_connection
+from service_kit.tls.own_files import open_files
 
 _SECONDS = 3.0
+_PATIENCE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.2
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 # By its path, since the published stubs of the health service know no methods.
 _HEALTH = "/grpc.health.v1.Health/Check"
@@ -37,6 +42,7 @@ class Answer:
     code: grpc.StatusCode
     words: str = ""
     serving: bool = False
+    tls_problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Target:
     service: str
     address: str
     credential: Path | None
+    # The name under which all replicas are called.
+    name: str = ""
 
     @property
     def variable(self) -> str:
@@ -59,21 +67,42 @@ async def check_targets(deployment: Deployment) -> Findings:
     if not deployment.running:
         return
     targets = [
-        Target(part, service, address, credential)
+        Target(part, service, address, credential, host_of(target))
         for part in deployment.usable
         for service, target, credential in part.calls()
         for address in await addresses_of(target)
     ]
     looked = await asyncio.gather(*map(look, targets))
-    for target, (health, named, known) in zip(targets, looked, strict=True):
-        for finding in judge(deployment, target, health, named, known):
+    for target, answers in zip(targets, looked, strict=True):
+        if answers is None:
+            continue
+        for finding in judge(deployment, target, *answers):
             yield finding
 
 
-async def look(target: Target) -> tuple[Answer, Answer, Answer | None]:
-    """Ask whether the target serves, whether it is the service, and as whom it knows the part."""
-    async with open_channel(target.address) as channel:
+async def look(target: Target) -> tuple[Answer, Answer, Answer | None] | None:
+    """Ask whether the target serves, whether it is the service, and as whom it knows the part.
+
+    None where the part has files of TLS that cannot be used, which is found there.
+    """
+    settings = target.part.settings
+    try:
+        files = open_files(settings, CollectorRegistry(), settings.credentials_refresh_seconds)
+    except ValueError:
+        return None
+    shown, options = None, []
+    if files.authorities is not None and target.service not in settings.tls_plain_targets:
+        name = settings.target_names().get(target.service, target.name)
+        shown = Shown(files.authorities().pem, name, files.certificate_file, files.key_file)
+        options.append(("grpc.ssl_target_name_override", name))
+    opened = connections(settings, files).open(target.service, target.address, options)
+    async with opened as channel:
         health = await _ask_health(channel, "")
+        if health.code is grpc.StatusCode.UNAVAILABLE:
+            problem = await in_thread(problem_of_connection, target.address, shown)
+            if problem:
+                return replace(health, tls_problem=problem), health, None
+            health = await _ask_again(channel, health)
         if health.code is not grpc.StatusCode.OK:
             return health, health, None
         named = await _ask_health(channel, full_name(target.service))
@@ -91,9 +120,11 @@ def full_name(service: str) -> str:
 
 
 def _metadata(path: Path | None) -> Metadata | None:
-    """What is shown; None for a file that cannot be used, which is found there."""
+    """What is shown beside a certificate; None for a file that cannot be used, which is found
+    there.
+    """
     try:
-        return None if path is None else present(read_credential(path))
+        return () if path is None else present(read_credential(path))
     except ValueError:
         return None
 
@@ -101,6 +132,19 @@ def _metadata(path: Path | None) -> Metadata | None:
 async def _ask_health(channel: grpc.aio.Channel, name: str) -> Answer:
     request = health_pb2.HealthCheckRequest(service=name)
     return await _call(channel, _HEALTH, request.SerializeToString(), ())
+
+
+async def _ask_again(channel: grpc.aio.Channel, answer: Answer) -> Answer:
+    """Ask for some moments more: a connection is tried for a tenth of a second, and then anew,
+    within which a busy machine may not have shaken hands.
+    """
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while answer.code is grpc.StatusCode.UNAVAILABLE and "refused" not in answer.words:
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(_PAUSE_SECONDS)
+        answer = await _ask_health(channel, "")
+    return answer
 
 
 async def _call(channel: Any, method: str, request: bytes, metadata: Metadata) -> Answer:
@@ -119,6 +163,17 @@ def judge(
 ) -> Iterator[Finding]:
     """What the answers of one target say."""
     at = f"{target.service} at {target.address}"
+    if health.tls_problem:
+        yield Finding(
+            Kind.TARGET_TLS_FAILS,
+            target.variable,
+            f"{at}: {health.tls_problem}",
+            (
+                "parley certificates secrets --renew",
+                f"env | grep {variable(target.part.name, 'TLS_')}",
+            ),
+        )
+        return
     if health.code is not grpc.StatusCode.OK:
         yield Finding(
             Kind.TARGET_UNREACHABLE,
@@ -161,8 +216,8 @@ def _of_caller(deployment: Deployment, target: Target, known: Answer) -> Iterato
         yield Finding(
             Kind.TARGET_REFUSES,
             target.variable,
-            f"{target.service} at {target.address} does not accept the credential of"
-            f" {target.part.name}",
+            f"{target.service} at {target.address} does not accept {target.part.name}:"
+            f" {known.words}",
             (accept,),
         )
         return
