@@ -114,6 +114,12 @@ def _parse() -> argparse.Namespace:
     option("--concurrency", 16, "logins: at the same time")
     option("--people", 1000, "logins: people who have conversations")
     option("--acquaintances", 3, "logins: people to whom each of them has written")
+    parser.add_argument(
+        "--traced",
+        action="store_true",
+        help="load: what traces cost, in turns with a system that makes none",
+    )
+    option("--sample-rate", 0.01, "load --traced: the part of packets that is sampled", float)
     option("--sockets", 2000, "idle: sockets")
     option("--idle-seconds", 10, "idle: seconds of a round, once all are open", float)
     option("--crowd-sockets", 10_000, "crowd: idle sockets")

@@ -28,10 +28,11 @@ from bench.measurements.slow_readers import Beside, Second
 from bench.report import plots
 from bench.report.figures import Figure, table
 from bench.report.saved import LEGEND, Saved
-from bench.systems import by_hand, traced
+from bench.systems import by_hand, traced, tracing
 from bench.systems.parley import DEFAULT_LIMITS, parley
 from bench.systems.system import Database, System
 from tests.support import node
+from tests.support.collector import Collector
 
 Round = Callable[[int], list[Figure]]
 Measure = Callable[..., Coroutine[Any, Any, list[Figure]]]
@@ -74,7 +75,36 @@ class Bench:
         self._pairs = f"{arguments.pairs} pairs, {arguments.window} messages in flight each"
 
     def load(self) -> None:
-        self._side_by_side(f"load: {self._pairs}", load.measure, **self._load)
+        if self._arguments.traced:
+            self._load_traced()
+        else:
+            self._side_by_side(f"load: {self._pairs}", load.measure, **self._load)
+
+    def _load_traced(self) -> None:
+        """Let a system without traces and one with them take turns."""
+        with ExitStack() as stack:
+            collector = stack.enter_context(Collector(keep=False))
+            environments = {
+                tracing.TRACED: tracing.environment(
+                    collector.endpoint, self._arguments.sample_rate
+                ),
+                "without traces": {},
+            }
+            columns = {
+                name: self._rounds(
+                    load.measure,
+                    stack.enter_context(
+                        parley(self._running, self._new_folder(), environment=environment)
+                    ),
+                    **self._load,
+                )
+                for name, environment in environments.items()
+            }
+            share = f"{self._arguments.sample_rate:g} of all packets sampled"
+            self._report(f"traced: {self._pairs}, {share}", columns)
+        if not collector.count:
+            raise RuntimeError("no span has reached the collector")
+        progress(f"  {collector.count} spans were collected")
 
     def offered(self) -> None:
         rates: list[float] = self._arguments.rates

@@ -137,3 +137,15 @@ async def test_a_deal_a_report_and_a_ban_are_followed_by_every_part(
     marks = ("arker", "Kitchen", alice, bob, deal.conversation, deal.service, stored["message"])
     for word in (*secrets, *marks):
         assert word.encode() not in everything, word
+
+
+def test_parts_refuse_settings_of_traces_that_contradict_one_another(own_system: System) -> None:
+    """One line, exit code 2, nothing served."""
+    own_system.settings["messaging"] = {"traces_slow_seconds": 3}
+    own_system.start_services("messaging")
+    part = own_system.services["messaging"]
+    assert part.process.wait(20) == 2
+    assert part.read_log().splitlines()[-1] == (
+        "bad settings: PARLEY_MESSAGING_: Value error, traces_slow_seconds without traces_endpoint:"
+        " no traces are made"
+    )

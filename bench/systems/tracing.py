@@ -1,0 +1,10 @@
+"""Parley with traces that are collected."""
+
+TRACED = "traced"
+_PARTS = ("EDGE", "MESSAGING", "NEGOTIATION", "MODERATION")
+
+
+def environment(endpoint: str, sample_rate: float) -> dict[str, str]:
+    """What the parts are told, for a collector at `endpoint`."""
+    told = {f"PARLEY_{part}_TRACES_ENDPOINT": endpoint for part in _PARTS}
+    return {**told, "PARLEY_EDGE_TRACES_SAMPLE_RATE": str(sample_rate)}
