@@ -71,7 +71,7 @@ def _parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
-    def option(name: str, default: int, meaning: str, kind: Any = int) -> None:
+    def option(name: str, default: float, meaning: str, kind: Any = int) -> None:
         parser.add_argument(
             name, type=_positive(kind), default=default, metavar="N", help=f"{meaning} ({default})"
         )

@@ -22,6 +22,7 @@ SMALL = (
 # What each measures is tried every time by test_measurements; as commands most wait for the night.
 NIGHTLY = (
     ("load", "postgresql", "CPU a message, node"),
+    ("load --traced", "sqlite", "CPU a message, edge"),
     ("hops", "sqlite", "writer: COMMIT, to the disk"),
     ("deals", "sqlite", "command to its event in the conversation, p99"),
     ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
@@ -61,10 +62,11 @@ def test_a_measurement_gives_its_table(
     """Real processes serve real sockets, every message arrives once, and nothing is left behind."""
     # PostgreSQL runs as another user, who must be able to reach its folder.
     folder = tmp_path if kind == "sqlite" else Path(tempfile.gettempdir())
-    ended = bench(measurement, *SMALL.split(), "--database", kind, folder=folder)
+    ended = bench(*measurement.split(), *SMALL.split(), "--database", kind, folder=folder)
     assert ended.returncode == 0, ended.stderr
     lines = [line.strip() for line in ended.stdout.splitlines()]
-    assert any(line.startswith(f"{measurement}: ") for line in lines), ended.stdout
+    title = "traced" if "--traced" in measurement else measurement
+    assert any(line.startswith(f"{title}: ") for line in lines), ended.stdout
     assert any(line.startswith(row) for line in lines), ended.stdout
     assert lines[1].startswith(f"python -m bench {measurement} "), "it says what gave the figures"
     assert [*tmp_path.iterdir()] == []

@@ -28,9 +28,7 @@ class Span(NamedTuple):
 
 
 class Collector:
-    """Listens on a free port of the loopback while the context lasts; what comes it keeps, or counts
-    alone.
-    """
+    """Listens on the loopback while the context lasts; keeps what comes, or only counts it."""
 
     def __init__(self, *, keep: bool = True) -> None:
         self._keep = keep
