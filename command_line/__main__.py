@@ -27,14 +27,13 @@ from command_line.folder import tokens
 from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
+from command_line.moderation.service import ServiceOptions, find_service
 from command_line.moderation.sessions import application as sessions
 from command_line.serve.credentials import application as credentials
 from command_line.serve.parts import SERVICES, Address, DeskAddress
 from command_line.serve.probes import free_port, port_is_free
 from command_line.serve.serving import migrate as migrate_database
 from command_line.serve.serving import serve
-from service_kit.authentication.callers import Caller
-from service_kit.authentication.credentials import read_credential
 
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path(".data/parley")
@@ -203,8 +202,7 @@ def demo(
     def moderate(name: str) -> ModerationClient:
         token = tokens.mint(folder, name, TOKEN_LIFETIME, ["moderator"])
         moderator = Moderator(name, token)
-        credential = read_credential(folder.credential(Caller.OPERATOR))
-        return ModerationClient(folder.read_target("moderation"), credential, moderator)
+        return ModerationClient(find_service(folder, ServiceOptions()), moderator)
 
     async def run() -> None:
         await conversation.run(address.socket_url, mint, moderate, say)

@@ -1,5 +1,6 @@
 """The command `certificates`: an authority, and a certificate for each part, in one folder."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from service_kit.tls.files import names_of
 SERVERS = (Caller.MESSAGING, Caller.NEGOTIATION, Caller.MODERATION)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _AUTHORITY = "ca"
+_DEFAULT_DOMAIN = "parley.internal"
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+")
@@ -37,8 +39,12 @@ def command(
     ],
     days: Days = 90,
     domain: Annotated[
-        str, typer.Option(help="The trust domain in the names of the parts.")
-    ] = "parley.internal",
+        str | None,
+        typer.Option(
+            help="The trust domain in the names of the parts; without it that of those which are "
+            f"there, or {_DEFAULT_DOMAIN}."
+        ),
+    ] = None,
     host: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,12 +99,13 @@ def command(
     """
     if sum((renew, replace_authority, forget_authority)) > 1:
         raise CommandError("--renew, --replace-authority and --forget-authority are steps", 2)
-    if not _DOMAIN.fullmatch(domain):
-        raise CommandError(f"the trust domain {domain!r} is no name like parley.internal", 2)
+    if domain is not None and not _DOMAIN.fullmatch(domain):
+        raise CommandError(f"the trust domain {domain!r} is no name like {_DEFAULT_DOMAIN}", 2)
     extra = [_checked_name(name) for name in also or ()]
     hosts = _read_hosts(host or (), extra)
     files = Files(folder)
     try:
+        domain = domain or files.domain()
         if replace_authority or forget_authority:
             files.change_authority(domain, authority_days, forget=forget_authority)
             return
@@ -117,7 +124,10 @@ def command(
         return
     for path in made:
         say(f"made {path}")
-    _explain(folder, domain)
+    if renew:
+        say("give each part its own; it reads them anew by itself.")
+    else:
+        _explain(folder, domain)
 
 
 class Files:
@@ -131,14 +141,22 @@ class Files:
 
     def _write(self, name: str, pair: Pair) -> list[Path]:
         certificate, key = self._pair(name)
-        write_private(key, pair.key.decode())
-        write_private(certificate, pair.certificate.decode())
+        _write(key, pair.key)
+        _write(certificate, pair.certificate)
         return [certificate, key]
 
     def leaves(self) -> list[str]:
         """The names of those that have a certificate here."""
         found = (path.name.removesuffix("_key") for path in self._folder.glob("*_key"))
         return sorted(name for name in found if name != _AUTHORITY)
+
+    def domain(self) -> str:
+        """The trust domain of the certificates that are here."""
+        certificate, _ = self._pair(Caller.EDGE)
+        if not certificate.exists():
+            return _DEFAULT_DOMAIN
+        uri, _ = _said_by(certificate, "", None)
+        return uri.removeprefix("spiffe://").partition("/")[0] or _DEFAULT_DOMAIN
 
     def make_authority(self, domain: str, days: float) -> list[Path]:
         """Make an authority unless there is one."""
@@ -167,7 +185,7 @@ class Files:
                 leaf = x509.load_pem_x509_certificate(self._pair(name)[0].read_bytes())
                 if leaf.issuer != authority.certificate.subject:
                     raise ValueError(f"the certificate of {name} is of the one before: --renew")
-            write_private(certificate, one.decode())
+            _write(certificate, one)
             say(f"{certificate} holds the present authority alone.")
             return
         if believed.strip() != one.strip():
@@ -201,6 +219,19 @@ class Files:
 
 
 _PEM = Encoding.PEM
+
+
+def _write(path: Path, pem: bytes) -> None:
+    """Write a file for its owner alone. One that is there keeps its owner, its mode and its place,
+    for containers into which it is mounted see no other; parts read half of it as bad, and again.
+    """
+    if not path.exists():
+        write_private(path, pem.decode())
+        return
+    with path.open("wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _said_by(file: Path, uri: str, hosts: Sequence[str] | None) -> tuple[str, Sequence[str] | None]:

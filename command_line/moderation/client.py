@@ -16,7 +16,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from command_line.display.console import CommandError
-from service_kit.authentication.credentials import present
+from command_line.moderation.service import Service
 from service_kit.rpc.documents import Document, build, document
 from service_kit.rpc.refusals import read_refusal
 
@@ -65,21 +65,19 @@ OPERATOR = Moderator("", "")
 
 
 class ModerationClient:
-    """Calls the service at `target` as the operator whose credential it shows, for a moderator.
+    """Calls the service as the operator, for a moderator.
 
     As a context it closes its channel.
     """
 
-    def __init__(
-        self, target: str, credential: str, moderator: Moderator, key: str | None = None
-    ) -> None:
+    def __init__(self, service: Service, moderator: Moderator, key: str | None = None) -> None:
         self.moderator = moderator
-        self._target = target
-        self._metadata = present(credential)
+        self._target = service.target
+        self._metadata = service.metadata
         if moderator.token:
             self._metadata = (*self._metadata, ("x-parley-token", moderator.token))
         self._key = key
-        self._channel = grpc.insecure_channel(target, options=OPTIONS)
+        self._channel = service.open(OPTIONS)
         self._stub = ModerationServiceStub(self._channel)
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -16,9 +16,17 @@ from command_line.display.console import CommandError
 from command_line.folder import tokens
 from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import ModerationClient, Moderator, RefusedCallError
+from command_line.moderation.service import (
+    CaFile,
+    CertificateFile,
+    CredentialFile,
+    KeyFile,
+    ServerName,
+    ServiceOptions,
+    Target,
+    find_service,
+)
 from command_line.moderation.session import Session
-from service_kit.authentication.callers import Caller
-from service_kit.authentication.credentials import read_credential
 
 TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105  # The name of a variable.
 TOKEN_LIFETIME = timedelta(minutes=5)
@@ -51,13 +59,6 @@ Token = Annotated[
     ),
 ]
 Data = Annotated[Path, typer.Option(help="The data folder that `parley up` serves.")]
-Target = Annotated[
-    str | None,
-    typer.Option(metavar="HOST:PORT", help="The moderation service, if not the data folder's."),
-]
-CredentialFile = Annotated[
-    Path | None, typer.Option(help="The file with the operators' credential, with --target.")
-]
 Key = Annotated[
     str | None,
     typer.Option(
@@ -74,6 +75,10 @@ _READING: tuple[tuple[str, Any, Any], ...] = (
     ("data", Data, Path(".data/parley")),
     ("target", Target, None),
     ("credential_file", CredentialFile, None),
+    ("ca_file", CaFile, None),
+    ("certificate_file", CertificateFile, None),
+    ("key_file", KeyFile, None),
+    ("server_name", ServerName, None),
     ("as_json", AsJson, False),
 )
 _WRITING = (*_READING, ("key", Key, None))
@@ -87,16 +92,15 @@ class CommonOptions:
     roles: Sequence[str]
     token: str | None
     data: Path
-    target: str | None
-    credential_file: Path | None
     key: str | None
     as_json: bool
+    service: ServiceOptions
 
     def connect(self) -> ModerationClient:
         """A client that has called nothing yet; CommandError when an option is missing."""
         folder = DataFolder.at(self.data)
-        target, credential = find_service(folder, self.target, self.credential_file)
-        return ModerationClient(target, credential, self._moderator(folder), self.key)
+        service = find_service(folder, self.service)
+        return ModerationClient(service, self._moderator(folder), self.key)
 
     def _moderator(self, folder: DataFolder) -> Moderator:
         if self.name is not None:
@@ -108,20 +112,6 @@ class CommonOptions:
         if not token:
             raise CommandError(f"say who you are: --as NAME, --token or {TOKEN_VARIABLE}", 2)
         return read_token(token)
-
-
-def find_service(
-    folder: DataFolder, target: str | None, credential_file: Path | None
-) -> tuple[str, str]:
-    """Where the moderation service is, and the operators' credential that it accepts."""
-    if (target is None) != (credential_file is None):
-        raise CommandError("--target and --credential-file go together", 2)
-    file = credential_file or folder.credential(Caller.OPERATOR)
-    found = target or folder.read_target("moderation")
-    try:
-        return found, read_credential(file)
-    except ValueError as error:
-        raise CommandError(str(error), 2) from error
 
 
 def read_token(token: str) -> Moderator:
@@ -153,7 +143,10 @@ def _with_session(function: Function, options: tuple[tuple[str, Any, Any], ...])
     @wraps(function)
     def run(**given: Any) -> None:
         shared = {option: given.pop(option) for option, _, _ in options}
-        common = CommonOptions(**{"key": None, **shared})
+        service = ServiceOptions(
+            **{one.name: shared.pop(one.name) for one in fields(ServiceOptions)}
+        )
+        common = CommonOptions(**{"key": None, **shared, "service": service})
         with common.connect() as client:
             session = Session(client, as_json=common.as_json)
             try:

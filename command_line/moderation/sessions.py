@@ -10,7 +10,17 @@ from command_line.display.timestamps import full_time, parse_moment, utc_now
 from command_line.folder import tokens
 from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import OPERATOR, ModerationClient
-from command_line.moderation.options import AsJson, CredentialFile, Data, Target, find_service
+from command_line.moderation.options import AsJson, Data
+from command_line.moderation.service import (
+    CaFile,
+    CertificateFile,
+    CredentialFile,
+    KeyFile,
+    ServerName,
+    ServiceOptions,
+    Target,
+    find_service,
+)
 from command_line.moderation.session import Session
 
 application = typer.Typer(
@@ -43,6 +53,10 @@ def end(
     data: Data = Path(".data/parley"),
     target: Target = None,
     credential_file: CredentialFile = None,
+    ca_file: CaFile = None,
+    certificate_file: CertificateFile = None,
+    key_file: KeyFile = None,
+    server_name: ServerName = None,
     as_json: AsJson = False,
 ) -> None:
     """End a user's sessions: at once on all edges, and for good.
@@ -66,8 +80,10 @@ def end(
     now = utc_now()
     time = None if before is None else parse_moment(before, now)
     folder = DataFolder.at(data)
-    service, credential = find_service(folder, target, credential_file)
-    with ModerationClient(service, credential, OPERATOR) as client:
+    service = ServiceOptions(
+        target, credential_file, ca_file, certificate_file, key_file, server_name
+    )
+    with ModerationClient(find_service(folder, service), OPERATOR) as client:
         session = Session(client, as_json=as_json)
         if token_id is not None:
             answer = client.call("RevokeToken", user=user, token_id=token_id)

@@ -72,7 +72,7 @@ def test_secrets_are_files_that_are_declared(name: str) -> None:
     assert variables == {
         variable
         for variable in service["environment"]
-        if re.search("SECRET|PASSWORD|CREDENTIAL|_KEY", variable)
+        if re.search("SECRET|PASSWORD|CREDENTIAL|_KEY|CERTIFICATE|_CA_", variable)
     }
     assert all(variable.endswith("_FILE") for variable in variables)
     for secret in mounted.values():
@@ -158,10 +158,13 @@ def test_who_calls_whom(name: str) -> None:
 
 @every_service
 def test_a_container_has_its_own_secrets_alone(name: str) -> None:
-    """Its credential, the digests that it accepts, the password of its database; nobody else's."""
+    """Its credential and certificate, the digests that it accepts, the password of its database;
+    nobody else's, and the key of the authority is none's.
+    """
     part = owner_of(name.removesuffix("-migrate"))
     mounted = set(secrets_of(SERVICES[name]).values())
     own = {f"{part}_credential", f"{part}_accepted", f"{part}_database_password"}
+    own |= {f"{part}_certificate", f"{part}_key", "ca_certificate"}
     # Tokens are shown to edges, and those of moderators to the desk and to moderation.
     verifies = part in {"desk", "edge", "moderation"}
     assert mounted - own <= ({"token_secret"} if verifies else set())
@@ -171,6 +174,20 @@ def test_a_container_has_its_own_secrets_alone(name: str) -> None:
         assert mounted >= own
         accepted = SERVICES[name]["environment"][f"PARLEY_{part.upper()}_CREDENTIALS_FILE"]
         assert accepted == f"/run/secrets/{part}_accepted"
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_the_parts_speak_tls(name: str) -> None:
+    """Each with its own certificate; services know callers by that and by their credential."""
+    prefix, environment = f"PARLEY_{name.upper()}_", SERVICES[name]["environment"]
+    told = {v.removeprefix(prefix): value for v, value in environment.items()}
+    assert told["TLS_CERTIFICATE_FILE"] == f"/run/secrets/{name}_certificate"
+    assert told["TLS_KEY_FILE"] == f"/run/secrets/{name}_key"
+    assert told["TLS_CA_FILE"] == "/run/secrets/ca_certificate"
+    if name in parts.SERVICES:
+        assert told["TLS_CLIENT_CA_FILE"] == "/run/secrets/ca_certificate"
+        assert told["CALLERS_KNOWN_BY"] == "both"
+        assert "TRUSTED_NETWORK" not in told
 
 
 @every_database

@@ -163,7 +163,9 @@ def test_documented_secrets_are_all_and_each_its_own(secret_files: Path) -> None
     may call it, and no credential.
     """
     values = {path.name: path.read_text() for path in secret_files.iterdir()}
-    outside = {f"{one}_credential" for one in (Caller.OPERATOR, Caller.BACKEND)}
+    people = (Caller.OPERATOR, Caller.BACKEND)
+    outside = {f"{one}_{what}" for one in people for what in ("credential", "certificate", "key")}
+    outside.add("ca_key")
     assert values.keys() - outside == read_compose()["secrets"].keys()
     assert len(set(values.values())) == len(values)
     for name, table in (("messaging", MESSAGING), ("negotiation", NEGOTIATION),
@@ -184,7 +186,8 @@ def test_documented_secrets_are_read_by_those_who_use_them(secret_files: Path) -
         groups = {int(group), *map(int, service.get("group_add", ()))}
         for name in secrets_of(service).values():
             status = (secret_files / name).stat()
-            assert status.st_mode & 0o777 == 0o440
+            # A key is its owner's alone.
+            assert status.st_mode & 0o777 == (0o400 if name.endswith("_key") else 0o440)
             assert status.st_uid == int(user) or status.st_gid in groups
 
 

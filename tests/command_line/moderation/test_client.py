@@ -13,6 +13,8 @@ from command_line.display.console import CommandError
 from command_line.moderation import client as module
 from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.options import CommonOptions
+from command_line.moderation.service import Service, ServiceOptions
+from service_kit.authentication.credentials import present
 
 MIA = Moderator("mia", "the token")
 
@@ -58,7 +60,7 @@ def test_a_call_is_repeated_with_its_key(
     """Nothing is known of what became of the first one; the second bears the same words."""
     monkeypatch.setattr(module, "PAUSE", 0.01)
     servicer, target = faltering
-    with ModerationClient(target, "secret", MIA) as service:
+    with ModerationClient(Service(target, present("secret")), MIA) as service:
         assert service.call("ClaimCase", case_id="c1")["case"]["version"] == 2
         service.call("ClaimCase", case_id="c1")
     first, second, other = servicer.asked
@@ -73,7 +75,7 @@ def test_a_service_that_is_not_there_is_given_up(monkeypatch: pytest.MonkeyPatch
     """The message says how the same can be tried again, where it would write."""
     monkeypatch.setattr(module, "PATIENCE", 0.0)
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 0.2)
-    with ModerationClient("127.0.0.1:1", "secret", MIA, key="k1") as service:
+    with ModerationClient(Service("127.0.0.1:1", present("secret")), MIA, key="k1") as service:
         with pytest.raises(
             CommandError, match=r"127\.0\.0\.1:1 does not answer.*--key k1"
         ) as caught:
@@ -88,8 +90,15 @@ def test_a_service_that_is_not_there_is_given_up(monkeypatch: pytest.MonkeyPatch
     ("fields", "why"),
     [
         ({}, "nothing is serving"),
-        ({"target": "h:1"}, "go together"),
-        ({"credential_file": Path("x")}, "go together"),
+        ({"target": "h:1"}, "--target goes with"),
+        ({"credential_file": Path("x")}, "--target goes with"),
+        ({"certificate_file": Path("x")}, "--target goes with"),
+        ({"target": "h:1", "certificate_file": Path("x")}, "--key-file go together"),
+        (
+            {"target": "h:1", "certificate_file": Path("x"), "key_file": Path("y")},
+            "of no use without --ca-file",
+        ),
+        ({"ca_file": Path("x")}, "--ca-file goes with --target"),
         ({"target": "h:1", "credential_file": Path("missing")}, "missing can not be read"),
     ],
 )
@@ -97,7 +106,7 @@ def test_where_the_service_is_has_to_be_known(
     tmp_path: Path, fields: dict[str, Any], why: str
 ) -> None:
     """Of a folder that nobody serves, and of another server, both its address and a credential."""
-    none = dict.fromkeys(("name", "token", "target", "credential_file", "key"))
-    options = CommonOptions(**{**none, "roles": [], "data": tmp_path, "as_json": False, **fields})
+    service = ServiceOptions(**fields)
+    options = CommonOptions(None, [], "", tmp_path, None, False, service)
     with pytest.raises(CommandError, match=why):
         options.connect()
