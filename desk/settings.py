@@ -6,7 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from service_kit.authentication.settings import TokenSettings, split_list
+from service_kit.authentication.lists import split_list
+from service_kit.authentication.settings import TokenSettings
 from service_kit.process.targets import Target
 from service_kit.tls.settings import CallerTlsSettings
 from service_kit.tracing import settings as tracing

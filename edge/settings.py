@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from service_kit.authentication.settings import TokenSettings, split_list
+from service_kit.authentication.lists import split_list
+from service_kit.authentication.settings import TokenSettings
 from service_kit.process.targets import Target
 from service_kit.tls.settings import CallerTlsSettings
 from service_kit.tracing.settings import SamplingSettings

@@ -77,8 +77,9 @@ def find_service(folder: DataFolder, options: ServiceOptions) -> Service:
         raise CommandError("--ca-file goes with --target", 2)
     try:
         if options.target is None:
+            target = folder.read_target("moderation")
             credential = read_credential(folder.credential(Caller.OPERATOR))
-            return Service(folder.read_target("moderation"), present(credential))
+            return Service(target, present(credential))
         return _other(options, options.target)
     except ValueError as error:
         raise CommandError(str(error), 2) from error

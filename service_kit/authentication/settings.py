@@ -10,13 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.key_source import KeySource
 from service_kit.authentication.keys import open_key_source
-
-
-def split_list(value: object) -> object:
-    """Take the items of a list apart, which commas separate in a variable."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return (value,) if isinstance(value, Path) else value
+from service_kit.authentication.lists import split_list
 
 
 class TokenSettings(BaseSettings):

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from service_kit.authentication.settings import split_list
+from service_kit.authentication.lists import split_list
 from service_kit.tls.peers import PeerList
 
 KnownBy = Literal["credential", "certificate", "both"]
