@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     nullcontext,
 )
@@ -29,6 +30,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit.authentication.callers import Methods
 from service_kit.authentication.credentials import AcceptedCredentials
+from service_kit.bus.batches import Batches
+from service_kit.bus.opening import bus_of, opened_bus
 from service_kit.channels.connections import connections
 from service_kit.leases.leases import Leases
 from service_kit.process import garbage, logs
@@ -135,9 +138,11 @@ async def running(
 ) -> AsyncIterator[int]:
     """Serve while the context lasts, then drain and stop in order; gives the port.
 
-    With `lost` no other process serves the database meanwhile; it is called, in any thread, when
-    one does after all. Raises DatabaseInUse when one does already.
+    With `lost` no other process serves the database meanwhile that does not hear this one over the
+    same bus; it is called, in any thread, when one does after all. Raises DatabaseInUse when one
+    does already.
     """
+    together = bus_of(settings) != "none"
     url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts, log_bytes=settings.sqlite_log_bytes)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
@@ -146,7 +151,13 @@ async def running(
         leasing = open_engine(url, "leases", timeouts=timeouts)
     right: AbstractContextManager[float | None] = nullcontext()
     if lost is not None:
-        right = owned(writing, settings.database_handover_seconds, lost)
+        right = owned(
+            writing,
+            settings.database_handover_seconds,
+            lost,
+            together=together,
+            fits=migrations.fitting(service.migrations),
+        )
     try:
         check_writable(writing)
         with right as probe_seconds:
@@ -221,47 +232,67 @@ async def _serving(
         encode,
         encode_for_everything=encode_for_everything,
         queue_events=settings.watch_queue_events,
+        early_revisions=settings.bus_early_revisions,
         progress_interval=settings.watch_progress_seconds,
         registry=registry,
         reached=limits.reached,
     )
-    writer = Writer(
-        writing,
-        hub.publish,
-        hub.catch_up,
-        fence=fence,
-        max_transaction_items=settings.max_transaction_items,
-        max_waiting_items=settings.max_waiting_items,
-        registry=registry,
-        reached=limits.reached,
-        probe_seconds=probe_seconds,
-        tracing=tracing,
-    )
-    registry.register(UnknownWords())
-    readers = Readers(reading, settings.reader_threads)
-    draining = asyncio.Event()
-    health = Health(draining.is_set)
-    database = DatabaseHealth(writer, readers, reading, service.migrations)
-    health.live_if("writer", database.look_at_writer)
-    health.ready_if("database", database.look_at_database)
-    health.ready_if("schema", database.look_at_schema)
-    leases = Leases(leasing, settings.lease_seconds, registry)
-    resources = Resources(
-        settings,
-        writer,
-        readers,
-        hub,
-        registry,
-        failures,
-        limits,
-        leases,
-        tracing,
-        connections(settings, files),
-    )
-    checkpointing = checkpoints(
-        address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
-    )
-    try:
+    async with AsyncExitStack() as stack:
+        if tracing is not None:
+            stack.callback(tracing.close)
+        bus = await stack.enter_async_context(
+            opened_bus(
+                service.name,
+                Batches(service.contract, encode, encode_for_everything),
+                settings,
+                hub,
+                fence.learn,
+                registry,
+                limits,
+            )
+        )
+        readers = Readers(reading, settings.reader_threads)
+        stack.push_async_callback(readers.close)
+        writer = Writer(
+            writing,
+            hub.publish if bus is None else bus.publish,
+            hub.catch_up,
+            fence=fence,
+            max_transaction_items=settings.max_transaction_items,
+            max_waiting_items=settings.max_waiting_items,
+            registry=registry,
+            reached=limits.reached,
+            probe_seconds=probe_seconds,
+            tracing=tracing,
+            announce=None if bus is None else bus.announce,
+        )
+        # What waits is still written.
+        stack.push_async_callback(writer.close)
+        draining = asyncio.Event()
+        health = Health(draining.is_set)
+        database = DatabaseHealth(writer, readers, reading, service.migrations)
+        health.live_if("writer", database.look_at_writer)
+        health.ready_if("database", database.look_at_database)
+        health.ready_if("schema", database.look_at_schema)
+        leases = Leases(leasing, settings.lease_seconds, registry)
+        stack.push_async_callback(leases.close)
+        stack.callback(health.close)
+        registry.register(UnknownWords())
+        resources = Resources(
+            settings,
+            writer,
+            readers,
+            hub,
+            registry,
+            failures,
+            limits,
+            leases,
+            tracing,
+            connections(settings, files),
+        )
+        checkpointing = checkpoints(
+            address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
+        )
         async with checkpointing, service.servicer(resources) as servicer:
             service.add_servicer(servicer, server.grpc)
             if settings.reflection:
@@ -271,6 +302,7 @@ async def _serving(
                     serve_metrics(settings.metrics_host, settings.metrics_port, registry, health)
                 port = await server.start(settings.listen)
                 garbage.settle()
+                position = hub.position
                 log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
                 yield port
                 log.info("stopping")
@@ -279,14 +311,6 @@ async def _serving(
             finally:
                 # Streams end after the calls, which still have something to tell.
                 await server.stop(settings.grace_seconds, hub.close)
-    finally:
-        health.close()
-        await leases.close()
-        # What waits is still written.
-        await writer.close()
-        await readers.close()
-        if tracing is not None:
-            tracing.close()
     log.info("stopped")
 
 
@@ -302,7 +326,7 @@ async def serve(service: Service[SettingsType], settings: SettingsType) -> int:
         await wait_for_signal(stopping)
         if lost.is_set():
             structlog.get_logger(service.module).error(
-                "another process serves the database now, so this one ends"
+                "another process serves the database now, or a newer version, so this one ends"
             )
         seconds = settings.grace_seconds + _LAST_WRITES_SECONDS
         loop.call_later(seconds, _give_up, service.module)

@@ -20,12 +20,16 @@ from messaging_service.domain.conversations import Side
 from service_kit.follow.positions import add_positions
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.leases.table import add_leases
+from service_kit.storage.announcements import add_announcements
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
 from service_kit.storage.horizon import add_horizon
+from service_kit.storage.migrations import add_served_by
 from service_kit.storage.retention import declare, forgotten, kept
 
 metadata = MetaData()
+add_announcements(metadata)
+add_served_by(metadata)
 add_clock(metadata)
 add_leases(metadata)
 add_positions(metadata)

@@ -8,12 +8,16 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData
 
 from service_kit.follow.positions import add_positions
 from service_kit.leases.table import add_leases
+from service_kit.storage.announcements import add_announcements
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
 from service_kit.storage.horizon import add_horizon, move_horizon
+from service_kit.storage.migrations import add_served_by
 from service_kit.storage.retention import by_age, declare, forgotten, kept
 
 metadata = MetaData()
+add_announcements(metadata)
+add_served_by(metadata)
 add_clock(metadata)
 add_leases(metadata)
 add_positions(metadata)

@@ -36,7 +36,8 @@ class Timeouts(NamedTuple):
     connect: float = 5.0
     lock: float = 5.0
     statement: float = 10.0
-    idle_transaction: float = 10.0
+    # A writer that is frozen in its transaction stops all others for so long.
+    idle_transaction: float = 2.0
 
 
 KIT_LIMITS = (
@@ -48,6 +49,9 @@ KIT_LIMITS = (
     "max_waiting_items",
     "retention_batch",
     "sqlite_log_bytes",
+    "bus_early_revisions",
+    "bus_batch_bytes",
+    "bus_waiting_signals",
     *tracing.LIMITS,
 )
 """The settings below that are limits, each counted when it is reached."""
@@ -68,6 +72,27 @@ class ServiceSettings(Settings, ServerTlsSettings, tracing.TracingSettings):
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement
     database_idle_transaction_timeout_seconds: Seconds = Timeouts().idle_transaction
+    # How the processes that serve one database hear of one another's commits; with `none` there is
+    # one. By default `postgresql` on PostgreSQL, and `none` on SQLite.
+    bus: Literal["none", "postgresql", "nats"] | None = None
+    # The address of NATS, `nats://user@host:4222`, several with commas; and a file with the
+    # password of its user, or with a token where it names none.
+    bus_url: str | None = None
+    bus_password_file: Path | None = None
+    # How often the clock of the database is read, in case that word did not come; and how often
+    # while none can come.
+    bus_look_seconds: Seconds = 1.0
+    bus_poll_seconds: Seconds = 0.2
+    # For which a revision may be missing before it is read.
+    bus_hole_seconds: Seconds = 0.02
+    # Revisions that wait for those before them.
+    bus_early_revisions: Count = 10_000
+    # For which the events of a revision can be read by others.
+    bus_kept_seconds: Seconds = 30.0
+    # The events of a revision that others can be told; beyond it their streams end.
+    bus_batch_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    # Events that are stored nowhere and wait to be told to others.
+    bus_waiting_signals: Count = 1_000
     # The digests of the credentials that are accepted, one a line: `caller: digest`. None where
     # callers are known by their certificates alone.
     credentials_file: Path | None = None

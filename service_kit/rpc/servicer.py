@@ -5,6 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
 from service_kit.rules import Position, Refusal
-from service_kit.storage.writer import Operation, Writer
+from service_kit.storage.writer import Operation, StorageUnavailable, Writer
 from service_kit.watch.changes import ChangedUsers, ChangePage, page_token_after
 from service_kit.watch.hub import WatchHub
 
@@ -124,6 +125,8 @@ class WatchMixin(ABC):
         # Not every contract lets a watcher ask for everything.
         watcher = hub.open(request.watcher_name, everything=getattr(request, "everything", False))
         try:
+            # Whoever comes from another replica finds nothing less here than there.
+            await hub.look()
             epoch = hub.position.epoch
             position = contract.Position(epoch=epoch, revision=hub.position.revision)
             yield contract.WatchResponse(watcher_id=watcher.id, position=position)
@@ -137,12 +140,17 @@ class WatchMixin(ABC):
 
     async def UpdateWatch(self, request: Any, context: Any) -> Any:
         """Change whom a watcher follows; answered with the position from which it is told."""
-        position = self._hub.update(
+        self._hub.update(
             request.watcher_id,
             request.add_users,
             request.remove_users,
             getattr(request, "invisible_users", ()),
         )
+        # Who is added may have been told more already, by another replica. While the database is
+        # away nobody is.
+        with suppress(StorageUnavailable):
+            await self._hub.look()
+        position = self._hub.position
         return self._contract.UpdateWatchResponse(
             position=self._contract.Position(epoch=position.epoch, revision=position.revision)
         )

@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service_kit.process.settings import ServiceSettings, Timeouts
 from service_kit.storage.plain_statements import run_outside
 
-Role = Literal["writer", "reader", "checkpointer", "migrator", "leases"]
+Role = Literal["writer", "reader", "checkpointer", "migrator", "leases", "bus"]
 
 TEXT = String().with_variant(String(collation="C"), "postgresql")
 """The type of every text column: compared by code points, as Python compares."""
@@ -81,7 +81,7 @@ def open_engine(
     log_bytes: int = SQLITE_LOG_BYTES,
 ) -> Engine:
     """Open an engine for one writer thread, for a pool of readers, for what moves SQLite's log into
-    the file (`checkpoints`), for leases, or for a migration.
+    the file (`checkpoints`), for leases, for what replicas tell one another, or for a migration.
 
     A reader's transaction sees one state of the database and writes nothing. `log_bytes` is what
     SQLite's log keeps of the disk when it begins anew. Raises UnsupportedDatabase for an address
@@ -239,6 +239,7 @@ _MIGRATION_LOCK = 0x7061726C6579
 # before it began to wait for that row. A reader's queries all see the same.
 _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
     "writer": {"default_transaction_isolation": r"read\ committed"},
+    "bus": {"default_transaction_isolation": r"read\ committed"},
     "migrator": {
         "default_transaction_isolation": r"read\ committed",
         "statement_timeout": "0",

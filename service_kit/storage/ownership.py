@@ -1,8 +1,9 @@
-"""The right to serve a database, which one process has at a time, and which ends with it.
+"""The right to serve a database, which ends with the process that has it.
 
-On SQLite it is a lock of the system on a file beside the database. On PostgreSQL it is an advisory
-lock of the session that writes: with the session the right is lost, and each new one takes it
-first, so that nobody writes who has it no longer. Migrations share it among themselves.
+On SQLite it is a lock of the system on a file beside the database, and one process has it. On
+PostgreSQL it is an advisory lock of the session that writes, which servers that hear one another
+share: with the session the right is lost, and each new one takes it first, so that nobody writes
+who has it no longer. Migrations that no server may live through take it alone.
 """
 
 import fcntl
@@ -26,31 +27,45 @@ _END_SECONDS = 5.0
 
 
 @contextmanager
-def owned(writing: Engine, seconds: float, lost: Callable[[], None]) -> Iterator[float | None]:
-    """Have the right to serve for the length of a block, in which `writing` is the one writer.
+def owned(
+    writing: Engine,
+    seconds: float,
+    lost: Callable[[], None],
+    *,
+    together: bool = False,
+    fits: Callable[[Any], bool] = lambda _cursor: True,
+) -> Iterator[float | None]:
+    """Have the right to serve for the length of a block, in which `writing` is the one writer of
+    this process. On PostgreSQL it is shared `together` with other processes that say the same.
 
     For so many seconds it is waited for. Raises DatabaseInUse when another process has it still.
     Gives how often, in seconds, an idle writer has to look whether its connection still stands;
-    `lost` is called, in any thread, when the right went to another process meanwhile.
+    `lost` is called, in any thread, when the right went to another process meanwhile, or when
+    `fits`, given a cursor of a new connection, says that this program may not serve any more.
     """
     if writing.dialect.name == "sqlite":
         with _locked_file(writing, fcntl.LOCK_EX, seconds):
             yield None
         return
-    _Sessions(writing, lost).begin(seconds)
+    _Sessions(writing, lost, fits, together=together).begin(seconds)
     # It ends with the last connection of the engine.
     yield _PROBE_SECONDS
 
 
 @contextmanager
-def shared(connection: Connection, seconds: float) -> Iterator[None]:
+def nobody_serves(connection: Connection, seconds: float) -> Iterator[None]:
     """Keep others from serving, within a transaction that migrates. Raises DatabaseInUse."""
     if connection.dialect.name == "sqlite":
         with _locked_file(connection.engine, fcntl.LOCK_SH, seconds):
             yield
         return
-    _retry(lambda: _share_session(connection), seconds)
+    _retry(lambda: _take_in_transaction(connection), seconds)
     yield
+
+
+def count_servers(connection: Connection) -> int:
+    """Count the processes that serve a database of PostgreSQL, by the right that they share."""
+    return int(connection.exec_driver_sql(_COUNT).scalar_one())
 
 
 def _retry(claim: Callable[[], None], seconds: float) -> None:
@@ -102,16 +117,23 @@ def _locked_file(engine: Engine, kind: int, seconds: float) -> Iterator[None]:
 
 # Any number will do that is always the same; it counts in this database alone.
 _TAKE = "SELECT pg_try_advisory_lock(123608464583040)"
-_SHARE = "SELECT pg_try_advisory_xact_lock_shared(123608464583040)"
+_SHARE = "SELECT pg_try_advisory_lock_shared(123608464583040)"
+_TAKE_IN_TRANSACTION = "SELECT pg_try_advisory_xact_lock(123608464583040)"
 # A key of 64 bits is shown as two halves.
-_HOLDER = (
-    "SELECT a.pid, a.backend_start, coalesce(host(a.client_addr), 'the same machine')"
-    " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+_HELD = (
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
     " AND (l.classid::bigint << 32) + l.objid::bigint = 123608464583040"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " LIMIT 1"
 )
+_HOLDER = " ".join(
+    (
+        "SELECT a.pid, a.backend_start, coalesce(host(a.client_addr), 'the same machine')",
+        "FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid",
+        _HELD,
+        "LIMIT 1",
+    )
+)
+_COUNT = " ".join(("SELECT count(*) FROM pg_locks l", _HELD))
 
 
 class _Holder(NamedTuple):
@@ -128,9 +150,18 @@ class _Holder(NamedTuple):
 class _Sessions:
     """Takes the right for each new connection of an engine that has one at a time."""
 
-    def __init__(self, engine: Engine, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        lost: Callable[[], None],
+        fits: Callable[[Any], bool],
+        *,
+        together: bool,
+    ) -> None:
         self._engine = engine
         self._lost = lost
+        self._fits = fits
+        self._together = together
         self._mine: _Holder | None = None
         event.listen(engine, "connect", self._take)
 
@@ -150,11 +181,16 @@ class _Sessions:
         if holder is not None:
             # The pool would leave it open.
             connection.close()
-            if self._mine is not None:
+            if self._mine is not None and not self._together:
                 self._lost()
             raise DatabaseInUse(str(holder))
-        cursor.execute(_HOLDER)
-        self._mine = _Holder(*_row(cursor))
+        if not self._fits(cursor):
+            connection.close()
+            self._lost()
+            raise DatabaseInUse("a newer version")
+        if not self._together:
+            cursor.execute(_HOLDER)
+            self._mine = _Holder(*_row(cursor))
         # The lock is the session's, and the transaction is done.
         connection.commit()
         cursor.close()
@@ -162,7 +198,7 @@ class _Sessions:
     def _try(self, cursor: Any) -> _Holder | None:
         """Take it, or tell who has it."""
         while True:
-            cursor.execute(_TAKE)
+            cursor.execute(_SHARE if self._together else _TAKE)
             if _row(cursor)[0]:
                 return None
             cursor.execute(_HOLDER)
@@ -179,8 +215,8 @@ def _row(cursor: Any) -> Any:
     return row
 
 
-def _share_session(connection: Connection) -> None:
-    granted = connection.execute(text(_SHARE))
+def _take_in_transaction(connection: Connection) -> None:
+    granted = connection.execute(text(_TAKE_IN_TRANSACTION))
     if not granted.scalar_one():
         found = connection.execute(text(_HOLDER)).one_or_none()
         raise DatabaseInUse("a session" if found is None else str(_Holder(*found)))

@@ -101,6 +101,7 @@ class Writer:
     `reached(name)` is called, in any thread, when a limit is. Every `probe_seconds` without work
     the database is looked at. `fence` is told where each new connection leads. With `tracing`
     transactions have spans.
+    `announce(transaction, epoch)` is called in the writer's thread before a commit; it may write.
     """
 
     def __init__(
@@ -116,9 +117,11 @@ class Writer:
         reached: Callable[[str], None] = lambda _limit: None,
         probe_seconds: float | None = None,
         tracing: Tracing | None = None,
+        announce: Callable[[Transaction, str], None] | None = None,
     ) -> None:
         self._engine = engine
         self._tracing = tracing
+        self._announce = announce
         self._probe_seconds = probe_seconds
         # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
         self._connection: Connection | None = None
@@ -331,6 +334,8 @@ class Writer:
             transaction.rollback()
             self._fence.saw(position._replace(revision=position.revision - 1))
             return None, []
+        if self._announce is not None:
+            self._announce(work, position.epoch)
         if trace is not None:
             trace.committing(position.revision)
         began = time.perf_counter()

@@ -3,16 +3,21 @@
 The hub knows no business word: events are objects with recipients. The database is the truth and
 a stream only a doorbell, so a watcher that is too slow, or a hole in the revisions, costs it
 nothing but a new Watch and a read of what it missed. The ideas are those of etcd's watch.
+
+Where other replicas write as well, their revisions are heard, and come into one order with those
+committed here: what is before its turn waits until the rest was heard or read.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Set
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service_kit.rules import Position
 from service_kit.storage.writer import Events
+from service_kit.watch.in_order import InOrder
 from service_kit.watch.metrics import WatcherMetrics
 from service_kit.watch.watcher import (
     REVISION_GAP,
@@ -31,6 +36,30 @@ class WatcherNotFound(KeyError):  # noqa: N818, the name says what is the case
     """No stream of that id is open here: watch anew."""
 
 
+class HeardEvent(NamedTuple):
+    """An event of another replica, in the contract's messages: for those who follow a recipient,
+    and for those who are told everything.
+    """
+
+    event: object
+    event_of_everything: object
+
+
+class Source(Protocol):
+    """The way by which this replica hears of others, and they of it."""
+
+    def missing(self, *, read_now: bool) -> None:
+        """Learn that a revision is missing, of which others are known; to be read at once, or when
+        it was not heard in a moment.
+        """
+
+    async def look(self) -> None:
+        """Return when the hub stands at least where the database stood at the call."""
+
+    def tell(self, events: Events) -> None:
+        """Tell other replicas of events that are stored nowhere."""
+
+
 _NOBODY: Set[Watcher] = frozenset()
 
 
@@ -40,7 +69,7 @@ class WatchHub:
     `position` is where the database stands when the hub is made. `encode(recipients, event)` is
     called once for each event of which a recipient is followed, `encode_for_everything` once for
     each that watchers of everything are told; by default it is the same. Times are in seconds,
-    `queue_events` bounds each watcher's queue.
+    `queue_events` bounds each watcher's queue, `early_revisions` what waits for its turn.
     """
 
     def __init__(
@@ -50,12 +79,15 @@ class WatchHub:
         *,
         encode_for_everything: Encode | None = None,
         queue_events: int = 20_000,
+        early_revisions: int = 10_000,
         progress_interval: float = 1.0,
         registry: CollectorRegistry | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._epoch = position.epoch
-        self._revision = position.revision
+        self._order = InOrder[tuple[Events, bool]](position.revision)
+        self._early_revisions = early_revisions
+        self._source: Source | None = None
         self._encode = encode
         self._encode_for_everything = encode_for_everything or encode
         self._queue_events = queue_events
@@ -69,7 +101,7 @@ class WatchHub:
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
         watchers.set_function(lambda: float(len(self._watchers)))
-        registry.register(WatcherMetrics(lambda: self._revision, lambda: self.watchers))
+        registry.register(WatcherMetrics(lambda: self._order.revision, lambda: self.watchers))
         self._cut_offs = Counter(
             "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
         )
@@ -85,7 +117,34 @@ class WatchHub:
     @property
     def position(self) -> Position:
         """The newest revision that was published."""
-        return Position(self._epoch, self._revision)
+        return Position(self._epoch, self._order.revision)
+
+    @property
+    def known(self) -> int:
+        """The newest revision of which anything was heard."""
+        return self._order.known
+
+    @property
+    def waiting(self) -> int:
+        """Count the revisions that wait for those before them."""
+        return len(self._order)
+
+    @property
+    def hole(self) -> tuple[int, int] | None:
+        """The first revisions that are missing, as (after, until); None when none is."""
+        return self._order.hole()
+
+    def join(self, source: Source) -> None:
+        """Be one of several replicas from now on. Without this a hole is never filled."""
+        self._source = source
+
+    async def look(self) -> None:
+        """Return when all that the database held at the call was published here.
+
+        Without other replicas that is so. Raises StorageUnavailable.
+        """
+        if self._source is not None:
+            await self._source.look()
 
     def observe(self, observe: Callable[[list[str], list[str]], None]) -> None:
         """Call `observe(followed, unfollowed)` when users get a first follower or lose the last.
@@ -101,7 +160,7 @@ class WatchHub:
         """
         if self._closed:
             raise WatcherCutOff(SHUTTING_DOWN)
-        watcher = Watcher(name, self._revision, self._queue_events)
+        watcher = Watcher(name, self._order.revision, self._queue_events)
         self._watchers[watcher.id] = watcher
         if everything:
             self._followers_of_everything.add(watcher)
@@ -152,22 +211,55 @@ class WatchHub:
         return self.position
 
     def publish(self, position: Position, events: Events) -> None:
-        """Tell the events of the next revision to all who follow one of their recipients."""
-        if position != (self._epoch, self._revision + 1):
-            # Someone else wrote, or a notification was lost.
-            self._skip_to(position)
-            return
-        self._revision = position.revision
-        self._hand_out(events, self._followers_of_everything)
+        """Tell the events of a commit of this replica to all who follow one of their recipients."""
+        epoch, revision = position
+        if epoch == self._epoch and self._order.is_next(revision):
+            self._hand_out(revision, events, heard=False)
+        elif self._source is None:
+            # Someone else wrote.
+            self.start_over(position)
+        elif epoch == self._epoch:
+            self._take(revision, events, heard=False)
+
+    def hear(self, revision: int, events: Events) -> None:
+        """Tell the events of a revision that was heard or read, in its turn and once. Each is a
+        HeardEvent.
+        """
+        self._take(revision, events, heard=True)
+
+    def expect(self, revision: int) -> None:
+        """Learn that a revision exists, which has to be read unless it was told already."""
+        self._order.expect(revision)
+        if self._source is not None and revision > self._order.revision:
+            self._source.missing(read_now=True)
 
     def catch_up(self, position: Position) -> None:
         """Learn where the database stands; it may stand beyond what was published."""
-        if position != self.position:
-            self._skip_to(position)
+        if self._source is not None and position.epoch == self._epoch:
+            self.expect(position.revision)
+        elif position != self.position:
+            self.start_over(position)
+
+    def skip_to(self, revision: int) -> None:
+        """Go on from a revision; only a read can tell what led there, so all streams end."""
+        self._order.skip(revision)
+        self._cut_off_all()
+
+    def start_over(self, position: Position) -> None:
+        """Go on from a position, perhaps of another epoch: all streams end."""
+        self._epoch = position.epoch
+        self._order = InOrder(position.revision)
+        self._cut_off_all()
 
     def publish_ephemeral(self, events: Events) -> None:
         """Tell events that are stored nowhere; they come after all that was published before."""
-        self._hand_out(events, _NOBODY)
+        self._hand_out(self._order.revision, events, heard=False, everywhere=_NOBODY)
+        if self._source is not None and events:
+            self._source.tell(events)
+
+    def hear_ephemeral(self, events: Events) -> None:
+        """Tell events of another replica that are stored nowhere, each a HeardEvent."""
+        self._hand_out(self._order.revision, events, heard=True, everywhere=_NOBODY)
 
     def close(self) -> None:
         """End all streams, each after what is queued for it.
@@ -182,21 +274,34 @@ class WatchHub:
             self.forget(watcher)
             watcher.finish(SHUTTING_DOWN)
 
-    def _skip_to(self, position: Position) -> None:
-        """Go on from `position`; only a read can tell what led there."""
-        self._epoch, self._revision = position
-        for watcher in self.watchers:
-            self._cut_off(watcher, REVISION_GAP)
+    def _take(self, revision: int, events: Events, *, heard: bool) -> None:
+        for turn, (told, heard_) in self._order.take(revision, (events, heard)):
+            self._hand_out(turn, told, heard=heard_)
+        if len(self._order) > self._early_revisions:
+            self._reached("bus_early_revisions")
+            self.skip_to(self._order.known)
+        elif len(self._order) and self._source is not None:
+            self._source.missing(read_now=False)
 
     def note_untold(self) -> None:
         """Count an event that could not be encoded, and log the exception that is being handled."""
         self._untold.inc()
         self._log.exception("an event can not be told")
 
-    def _hand_out(self, events: Events, everywhere: Set[Watcher]) -> None:
+    def _hand_out(
+        self,
+        revision: int,
+        events: Events,
+        *,
+        heard: bool,
+        everywhere: Set[Watcher] | None = None,
+    ) -> None:
         """Hand events of the present revision to those who follow them. Whoever cannot be told one
         of them is cut off, so that nobody takes the rest for all there was.
         """
+        everywhere = self._followers_of_everything if everywhere is None else everywhere
+        encode = _heard_event if heard else self._encode
+        encode_for_everything = _heard_event_of_everything if heard else self._encode_for_everything
         followers = self._followers
         batches: dict[Watcher, list[object]] = {}
         missed: set[Watcher] = set()
@@ -206,13 +311,10 @@ class WatchHub:
                 watchers = followers.get(recipient)
                 if watchers is not None:
                     followed = followed | watchers if followed else watchers
-            for told, encode in (
-                (followed, self._encode),
-                (everywhere, self._encode_for_everything),
-            ):
+            for told, make in ((followed, encode), (everywhere, encode_for_everything)):
                 if told:
                     try:
-                        encoded = encode(recipients, event)
+                        encoded = make(recipients, event)
                     except Exception:  # noqa: BLE001, whatever it is, it harms this event alone
                         self.note_untold()
                         missed |= told
@@ -223,7 +325,7 @@ class WatchHub:
             batches.pop(watcher, None)
             self._cut_off(watcher, REVISION_GAP)
         for watcher, batch in batches.items():
-            if not watcher.put(Batch(self._revision, batch)):
+            if not watcher.put(Batch(revision, batch)):
                 self._reached("watch_queue_events")
                 self._cut_off(watcher, WATCHER_TOO_SLOW)
 
@@ -256,6 +358,10 @@ class WatchHub:
         if followed or unfollowed:
             self._observe(followed, unfollowed)
 
+    def _cut_off_all(self) -> None:
+        for watcher in self.watchers:
+            self._cut_off(watcher, REVISION_GAP)
+
     def _cut_off(self, watcher: Watcher, reason: str) -> None:
         self._cut_offs.labels(reason).inc()
         self.forget(watcher)
@@ -268,5 +374,13 @@ class WatchHub:
         self._timer = self._loop.call_later(self._progress_interval, self._report_progress)
         for watcher in self._watchers.values():
             if watcher.idle:
-                watcher.report_progress(self._revision)
+                watcher.report_progress(self._order.revision)
             watcher.idle = True
+
+
+def _heard_event(_recipients: tuple[str, ...], heard: Any) -> object:
+    return heard.event
+
+
+def _heard_event_of_everything(_recipients: tuple[str, ...], heard: Any) -> object:
+    return heard.event_of_everything

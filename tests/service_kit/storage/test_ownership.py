@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from service_kit.service import migrate
 from service_kit.storage.engines import DatabaseInUse
-from service_kit.storage.ownership import owned, shared
+from service_kit.storage.ownership import count_servers, nobody_serves, owned
 from tests.support.postgresql import Postgresql
 from tests.support.serving import opened, quick_settings
 from tests.support.tally import service
@@ -55,24 +55,53 @@ def test_a_path_written_otherwise_is_the_same_database(tmp_path: Path) -> None:
 
 def test_migrations_keep_servers_out(empty_database: str) -> None:
     with opened(empty_database) as serving, opened(empty_database, "migrator") as migrating:
-        with migrating.connect() as connection, shared(connection, 0):
+        with migrating.connect() as connection, nobody_serves(connection, 0):
             check_taken(serving)
         with owned(serving, 0, never):
             pass
 
 
-def test_migrations_do_not_refuse_one_another(postgresql: Postgresql) -> None:
-    """They wait for one another in another way."""
+def test_those_who_hear_one_another_serve_together(url: str) -> None:
+    """On PostgreSQL; a migration that no server may live through waits for all of them, and who
+    would serve alone is refused.
+    """
     with (
-        postgresql.database() as name,
-        opened(postgresql.url(name), "migrator") as engine,
-        opened(postgresql.url(name), "migrator") as other,
-        engine.connect() as first,
-        other.connect() as second,
-        shared(first, 0),
-        shared(second, 0),
+        opened(url) as first,
+        opened(url) as second,
+        opened(url) as third,
+        opened(url, "migrator") as migrating,
     ):
-        pass
+        with owned(first, 0, never, together=True), owned(second, 0, never, together=True):
+            check_taken(third)
+            with migrating.connect() as connection:
+                assert count_servers(connection) == 2
+            first.dispose()
+            with (
+                migrating.connect() as connection,
+                pytest.raises(DatabaseInUse, match="session"),
+                nobody_serves(connection, 0),
+            ):
+                pass
+        second.dispose()
+        with (
+            migrating.connect() as connection,
+            nobody_serves(connection, 0),
+            pytest.raises(DatabaseInUse),
+            owned(third, 0, never, together=True),
+        ):
+            pass
+
+
+def test_a_program_that_fits_no_longer_writes_no_more(postgresql: Postgresql, url: str) -> None:
+    """A new session of one beside which the database was changed is refused."""
+    lost, fits = threading.Event(), True
+    with opened(url) as engine:
+        with owned(engine, 0, lost.set, together=True, fits=lambda _cursor: fits):
+            fits = False
+            postgresql.cut_writer(url)
+            with pytest.raises(DatabaseInUse, match="a newer version"), engine.connect():
+                pass
+        assert lost.is_set()
 
 
 def sessions(engine: Engine) -> list[int]:
@@ -138,8 +167,9 @@ async def test_a_second_process_is_refused(
 ) -> None:
     """In one line that says who has the database and what to do, with exit code 2."""
     settings = new_settings()
-    second = environment(settings, database_handover_seconds=0)
-    async with serving_process(settings) as first:
+    alone = {"bus": "none"}
+    second = environment(settings, database_handover_seconds=0, **alone)
+    async with serving_process(settings, **alone) as first:
         refused = await asyncio.to_thread(run, "serve", second)
         assert refused.returncode == 2
         line = refused.stderr.strip().splitlines()[-1]
@@ -161,7 +191,7 @@ async def test_a_start_waits_for_the_process_before(
 ) -> None:
     """So that the next one may be started while the first is still ending."""
     settings = new_settings()
-    async with serving_process(settings) as first:
+    async with serving_process(settings, bus="none") as first:
         starting = asyncio.create_task(_serve_once(settings))
         done, _ = await asyncio.wait({starting}, timeout=1)
         assert not done
@@ -172,7 +202,7 @@ async def test_a_start_waits_for_the_process_before(
 
 
 async def _serve_once(settings: service.TallySettings) -> None:
-    async with serving_process(settings, database_handover_seconds=60):
+    async with serving_process(settings, database_handover_seconds=60, bus="none"):
         pass
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -41,8 +41,10 @@ class RunningTally(ServiceClient):
 
 
 @asynccontextmanager
-async def run_tally(settings: TallySettings) -> AsyncIterator[RunningTally]:
-    """Run a tally while the context lasts."""
+async def run_tally(
+    settings: TallySettings, lost: Callable[[], None] | None = None
+) -> AsyncIterator[RunningTally]:
+    """Run a tally while the context lasts; with `lost` it has the right to serve."""
     taken: list[Resources[TallySettings]] = []
 
     @asynccontextmanager
@@ -52,7 +54,7 @@ async def run_tally(settings: TallySettings) -> AsyncIterator[RunningTally]:
             yield made
 
     async with (
-        running(replace(SERVICE, servicer=take), settings) as port,
+        running(replace(SERVICE, servicer=take), settings, lost) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         running_tally = RunningTally(channel, port)

@@ -30,9 +30,11 @@ from service_kit.rpc.failures import Failures
 from service_kit.rpc.servicer import WatchMixin, accepted, write_one
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.service import Service, main
+from service_kit.storage.announcements import add_announcements
 from service_kit.storage.bulk_statements import bulk_insert
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import TEXT
+from service_kit.storage.migrations import add_served_by
 from service_kit.storage.writer import Transaction
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangedUsers, ChangePage
@@ -90,6 +92,8 @@ def decide(command: Add, tally: Tally) -> Tally | Refusal:
 metadata = MetaData()
 add_clock(metadata)
 add_leases(metadata)
+add_announcements(metadata)
+add_served_by(metadata)
 add_positions(metadata)
 add_restrictions(metadata)
 additions = Table(

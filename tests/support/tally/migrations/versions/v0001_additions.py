@@ -5,6 +5,7 @@ from alembic import op
 
 from service_kit.storage.engines import TEXT
 from service_kit.storage.migrations import (
+    make_announcements,
     make_clock,
     make_home,
     make_leases,
@@ -23,6 +24,7 @@ def upgrade() -> None:
     make_clock()
     make_home()
     make_leases()
+    make_announcements()
     make_positions()
     make_restrictions()
     op.create_table(
@@ -36,5 +38,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("additions", "restrictions", "positions", "leases", "clock_home", "clock"):
+    for table in (
+        "additions",
+        "restrictions",
+        "positions",
+        "announcements",
+        "served_by",
+        "leases",
+        "clock_home",
+        "clock",
+    ):
         op.drop_table(table)
