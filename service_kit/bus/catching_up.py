@@ -65,7 +65,8 @@ class CatchingUp:
         self._batches = batches
         self._settings = settings
         self._learn = learn
-        # Epochs that the database has left.
+        # The hub's when it was last looked at, and those that the database has left.
+        self._epoch = hub.position.epoch
         self._left: deque[str] = deque(maxlen=_MOST_LEFT)
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -150,13 +151,16 @@ class CatchingUp:
 
     def _starts_over(self, position: Position) -> bool:
         epoch = self._hub.position.epoch
+        if epoch != self._epoch:
+            # The writer of this replica began it, or found it.
+            self._left.append(self._epoch)
+            self._epoch = epoch
         if position.epoch == epoch:
             self._learn(position)
             return False
         if position.epoch in self._left:
             # It was read before this replica's own writer began another one.
             return True
-        self._left.append(epoch)
         self._log.warning("the database has another epoch", epoch=position.epoch)
         self._looks.clear()
         self._hub.start_over(position)

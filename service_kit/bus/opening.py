@@ -1,6 +1,6 @@
 """The bus that the settings of a service ask for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 from uuid import uuid4

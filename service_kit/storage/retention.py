@@ -45,10 +45,12 @@ def forgotten(bound: str, *days: str) -> Retention:
 
 
 _OF_THE_KIT = {
+    "announcements": kept("the revisions of the last `BUS_KEPT_SECONDS`, while there are replicas"),
     "clock": kept("one row"),
     "forgotten_changes": kept("one row"),
     "leases": kept("a row for each kind of work that is done once, and for each process"),
     "positions": kept("a row for each service that is followed"),
+    "served_by": kept("the newest migrations of the programs that may serve it"),
     "restrictions": kept("what moderation restricts now; what has expired goes with the next news"),
 }
 
