@@ -98,10 +98,9 @@ class Writer:
     `deliver(position, events)` is called on the loop after each commit, before the answers.
     After a commit of which nobody knows whether it happened, and when an epoch has begun,
     `catch_up(position)` tells where the database was found, before anything later is delivered.
-    `reached(name)` is called, in any thread, when a limit is. Every `probe_seconds` without work
-    the database is looked at. `fence` is told where each new connection leads. With `tracing`
-    transactions have spans.
-    `announce(transaction, epoch)` is called in the writer's thread before a commit; it may write.
+    `announce(transaction, epoch)` is called in the writer's thread before a commit, and may write;
+    `reached(name)`, in any thread, when a limit is. Every `probe_seconds` without work the database
+    is looked at. `fence` is told where each connection leads; with `tracing` there are spans.
     """
 
     def __init__(
@@ -120,13 +119,11 @@ class Writer:
         announce: Callable[[Transaction, str], None] | None = None,
     ) -> None:
         self._engine = engine
-        self._tracing = tracing
-        self._announce = announce
+        self._tracing, self._announce = tracing, announce
         self._probe_seconds = probe_seconds
         # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
         self._connection: Connection | None = None
-        self._deliver = deliver
-        self._catch_up = catch_up
+        self._deliver, self._catch_up = deliver, catch_up
         self._reached = reached
         self._uncertain = False
         self._fence = fence or Fence()
@@ -135,11 +132,9 @@ class Writer:
         self._max_waiting_items = max_waiting_items
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Submission] = deque()
-        self._waiting_items = 0
-        self._closing = False
-        self._look = False
+        self._waiting_items = self._last_now = 0
+        self._closing = self._look = False
         self._wake = threading.Condition()
-        self._last_now = 0
         self._log = structlog.get_logger("service_kit.storage.writer")
         registry = registry or CollectorRegistry()
         self._commit_seconds = Histogram(

@@ -50,7 +50,7 @@ def start(settings: TallySettings, bus: dict[str, object]) -> Start:
 
     @asynccontextmanager
     async def start(**changes: object) -> AsyncIterator[RunningTally]:
-        changed = TallySettings(**settings.model_dump(exclude_none=True) | bus | changes)
+        changed = TallySettings(**settings.model_dump(exclude_unset=True) | bus | changes)
         async with run_tally(changed, never) as replica:
             yield replica
 
