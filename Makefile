@@ -114,6 +114,7 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/plot_performance.py --check
 	$(BIN)/python docs/generate_desk.py --check
 	$(BIN)/python docs/generate_monitoring.py --check
+	$(BIN)/python docs/generate_chart.py --check
 	$(NPM) run --silent check
 
 pictures: $(READY) $(NODE_READY) ## Take the pictures of the README anew, and draw its plot
@@ -121,7 +122,7 @@ pictures: $(READY) $(NODE_READY) ## Take the pictures of the README anew, and dr
 	$(BIN)/python docs/plot_performance.py
 
 documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript code
-	@for one in protocol negotiation moderation operations asyncapi desk monitoring; do \
+	@for one in protocol negotiation moderation operations asyncapi desk monitoring chart; do \
 	  $(BIN)/python docs/generate_$$one.py || exit; done
 	@$(NPM) run --silent generate --workspace sdk/typescript --workspace web
 

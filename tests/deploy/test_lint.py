@@ -4,6 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+from yamllint import linter
+from yamllint.config import YamlLintConfig
+
+from tests.support.chart import EVERYTHING, render
 from tests.support.images import ROOT
 
 _PROGRAMS = Path(sys.executable).parent
@@ -31,3 +36,14 @@ def test_all_yaml_of_the_repository() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_rendered_chart() -> None:
+    """No key stands there twice, which Helm lets pass; how it looks is Helm's as well as ours."""
+    ignored = ("line-length", "document-start", "empty-lines", "indentation", "trailing-spaces")
+    rules = {"extends": "default", "rules": dict.fromkeys(ignored, "disable")}
+    config = YamlLintConfig(yaml.safe_dump(rules))
+    for path, text in render(EVERYTHING).items():
+        if path.endswith(".yaml"):
+            problems = [str(one) for one in linter.run(text, config)]
+            assert not problems, path
