@@ -6,6 +6,7 @@ Keys are of the curve P-256. Names are as SPIFFE has them, `spiffe://<domain>/pa
 import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import NamedTuple
 
 from cryptography import x509
@@ -97,7 +98,7 @@ def make_authority(domain: str, days: float, now: datetime | None = None) -> Pai
     now = now or datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     # No two of them have the same name, so that who verifies finds the right one at once.
-    common = f"Parley {now:%Y-%m-%d %H:%M:%S}, {domain}"
+    common = f"Parley {now:%Y-%m-%d} {token_hex(4)}, {domain}"
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:64])])
     builder = (
         _builder(name, name, key, now - _EARLIER, now + timedelta(days=days))
