@@ -20,14 +20,17 @@ from edge.backends.negotiation import NegotiationBackend
 from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursors
 from edge.metrics import Metrics
 from edge.opcodes import routes
+from edge.push.canary import Canary, Ear
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
+from edge.push.followed_users import EventSink
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.enforcement import Enforcement, ModerationDeliverer
+from edge.sessions.fair_share import FairShare
 from edge.sessions.metrics import SessionMetrics
 from edge.sessions.people import People
 from edge.settings import Settings
@@ -39,6 +42,7 @@ from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
+from service_kit.names import CANARY_TO
 from service_kit.process import garbage, logs
 from service_kit.process.about import show_process
 from service_kit.process.metrics_server import serve_metrics
@@ -64,10 +68,10 @@ async def serve(settings: Settings) -> None:
     tracing = open_tracing(
         settings, "edge", metrics.registry, prefix="parley_edge_", reached=metrics.limits.reached
     )
-    edge, backends = _wire(settings, metrics, authenticator, tracing)
+    edge, backends, canary = _wire(settings, metrics, authenticator, tracing)
     drain = Drain(settings, edge.hub, backends)
     connections = Connections(settings, metrics)
-    health = edge_health(edge, drain)
+    health = edge_health(edge, drain, canary)
     server = Server(build_app(edge, drain, connections, health), settings, connections)
     if settings.metrics_port:
         serve_metrics(
@@ -88,6 +92,11 @@ async def serve(settings: Settings) -> None:
             # If one of these ends, so does the process: it would be deaf or never hang up.
             background = [group.create_task(feed.run()) for feed in edge.feeds.values()]
             background.append(group.create_task(edge.hub.beat()))
+            if canary is not None:
+                background.append(group.create_task(canary.run()))
+                if settings.given_away_per_second:
+                    share = FairShare(edge.hub, canary, drain, settings, metrics)
+                    background.append(group.create_task(share.run()))
             serving = group.create_task(server.serve())
             stopping = group.create_task(stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +119,7 @@ async def serve(settings: Settings) -> None:
 
 def _wire(
     settings: Settings, metrics: Metrics, authenticator: Authenticator, tracing: Tracing | None
-) -> tuple[Edge, list[Backend]]:
+) -> tuple[Edge, list[Backend], Canary | None]:
     """Make the objects that sessions share, each with those below it, and the backends."""
     file, refresh_seconds = settings.credential_file, settings.credentials_refresh_seconds
     present = presented(file, refresh_seconds)
@@ -132,11 +141,16 @@ def _wire(
     sanctions = SanctionsCache(hub, settings, metrics)
     enforcement = Enforcement(hub, sanctions, messaging, negotiation)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
-    deliverers = {
+    canary = None
+    if settings.canary_interval_seconds:
+        canary = Canary(messaging.create_message, lambda: len(hub), settings, metrics)
+    deliverers: dict[str, EventSink] = {
         MESSAGING: Deliverer(hub, MESSAGING, metrics, tracing),
         NEGOTIATION: Deliverer(hub, NEGOTIATION, metrics, tracing),
         MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement, metrics, tracing),
     }
+    if canary is not None:
+        deliverers[MESSAGING] = Ear(canary, deliverers[MESSAGING])
     backends: list[Backend] = [one for one in (messaging, negotiation, moderation) if one]
     feeds = {
         backend.name: Feed(
@@ -149,6 +163,7 @@ def _wire(
             metrics=metrics,
             linger_seconds=settings.follow_linger_seconds,
             most_lingering=settings.known_standings,
+            own=(CANARY_TO,) if canary is not None and backend is messaging else (),
         )
         for backend in backends
     }
@@ -167,7 +182,7 @@ def _wire(
         routes(metrics),
         tracing,
     )
-    return edge, backends
+    return edge, backends, canary
 
 
 def _permit_connections(settings: Settings) -> None:

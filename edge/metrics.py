@@ -44,6 +44,7 @@ LIMITS = (
     "batch_items",
     "batch_bytes",
     "call_timeout_seconds",
+    "canary_limit_seconds",
     "moderation_timeout_seconds",
     "known_standings",
     "http_requests_per_second",
@@ -170,6 +171,27 @@ class Metrics:
             "parley_edge_call_retries_total",
             "Calls that were made again because a replica of the service went.",
             ["service"],
+        )
+        self.canary_seconds = Histogram(
+            "parley_edge_canary_seconds",
+            "Time until a message of the edge to itself came back.",
+            registry=registry,
+        )
+        self.canary_failures = counter(
+            "parley_edge_canary_failures_total",
+            "Messages of the edge to itself that were refused, and times it turned deaf.",
+            ["reason"],
+        )
+        self.canary_deaf = gauge(
+            "parley_edge_canary_deaf", "1 while a message of the edge to itself is late."
+        )
+        self.edges = gauge("parley_edge_edges", "Edges whose canaries are heard, with this one.")
+        self.fair_share = gauge(
+            "parley_edge_fair_share_sockets", "Sockets that each edge would have of all."
+        )
+        self.given_away = counter(
+            "parley_edge_given_away_total",
+            "Sockets that were told to reconnect because the edge had more than its share.",
         )
         self.watch_live = gauge(
             "parley_edge_watch_live", "1 while the Watch stream of a service delivers.", ["service"]

@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from service_kit.authentication.lists import split_list
@@ -67,6 +67,15 @@ class Settings(TokenSettings, CallerTlsSettings, SamplingSettings):
     delivered_delay_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
     # Without a sign of life for this long a Watch stream is opened anew.
     watch_timeout_seconds: Seconds = 5
+    # How often the edge writes to itself, to find out whether messages come. 0: never.
+    canary_interval_seconds: Annotated[float, Field(ge=0, le=3_600)] = 0
+    # Within which such a message has to come back, or the edge is not ready.
+    canary_limit_seconds: Seconds = 5
+    # Sockets a second that are told to reconnect while this edge has more than its fair share of
+    # all edges' sockets, of which their canaries tell. 0: none.
+    given_away_per_second: Annotated[float, Field(ge=0, le=1_000)] = 0
+    # The part of its fair share that an edge may have beyond it.
+    fair_share_tolerance: Annotated[float, Field(gt=0, le=10)] = 0.2
     # From SIGTERM until the last socket is closed, whatever the clients do.
     drain_seconds: Seconds = 5
     # Clients that are told to reconnect spread over this time.
@@ -152,6 +161,15 @@ class Settings(TokenSettings, CallerTlsSettings, SamplingSettings):
         if address is not None and not _ADDRESS.fullmatch(address):
             raise ValueError("write an address of http or https, or a path that begins with /")
         return address
+
+    @model_validator(mode="after")
+    def _check_fair_share(self) -> Self:
+        if self.given_away_per_second and not self.canary_interval_seconds:
+            raise ValueError(
+                "PARLEY_EDGE_GIVEN_AWAY_PER_SECOND needs PARLEY_EDGE_CANARY_INTERVAL_SECONDS: an"
+                " edge knows of the others by their canaries"
+            )
+        return self
 
     @classmethod
     def from_environment(cls) -> "Settings":

@@ -39,7 +39,9 @@ class _WatchFailedError(Exception):
 
 
 class Feed:
-    """One backend's stream, for the life of the process; `users` says for whom."""
+    """One backend's stream, for the life of the process; `users` says for whom. `own` are followed
+    for the edge itself.
+    """
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Feed:
         metrics: Metrics,
         linger_seconds: float = 0,
         most_lingering: int = 0,
+        own: Collection[str] = (),
     ) -> None:
         self.name = backend.name
         self.backend = backend
@@ -70,6 +73,7 @@ class Feed:
             batch=batch_items,
             linger_seconds=linger_seconds,
             most_lingering=most_lingering,
+            own=own,
         )
         self._watching: asyncio.Task[None] | None = None
         # Up to where those were told whom a recovery reached that failed afterwards. The next one

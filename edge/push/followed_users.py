@@ -1,7 +1,7 @@
 """The users whose events a backend sends this edge, one watcher among others."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -48,7 +48,8 @@ class FollowedUsers:
     """Tells the backend who is here, one call at a time; `follow` and `review` as they come and go.
 
     A call names `batch` users at most. Who has left is followed for `linger_seconds` more, so that
-    who comes back is followed already; not where presence is made of it. `failed` is called when
+    who comes back is followed already; not where presence is made of it. `own` are followed for the
+    edge itself, and invisible. `failed` is called when
     the backend and this edge may disagree about who is followed.
     """
 
@@ -62,12 +63,14 @@ class FollowedUsers:
         batch: int,
         linger_seconds: float = 0,
         most_lingering: int = 0,
+        own: Collection[str] = (),
     ) -> None:
         self._backend = backend
         self._hub = hub
         self._sink = sink
         self._failed = failed
         self._batch = batch
+        self._own = frozenset(own)
         self._watcher_id = ""
         # Whether the backend can be told of changes; between two streams they wait.
         self.ready = False
@@ -100,10 +103,10 @@ class FollowedUsers:
         """Follow everyone who is here on a new stream, some after others."""
         self._watcher_id = watcher_id
         groups = []
-        waiting = sorted(self._hub.users)
+        waiting = sorted(self._own.union(self._hub.users))
         for start in range(0, len(waiting), self._batch):
             # Who has left meanwhile is not followed.
-            users = [one for one in waiting[start : start + self._batch] if one in self._hub.users]
+            users = list(filter(self._is_wanted, waiting[start : start + self._batch]))
             invisible = list(filter(self._is_invisible, users))
             answer = await self._backend.update_watch(watcher_id, users, (), invisible)
             if isinstance(answer, Error):
@@ -229,7 +232,7 @@ class FollowedUsers:
         self._update_later()
 
     def _is_wanted(self, user: str) -> bool:
-        return user in self._hub.users or user in self._lingering
+        return user in self._hub.users or user in self._lingering or user in self._own
 
     def _differs(self, user: str) -> bool:
         """Whether the user is here otherwise than the backend has been told."""
@@ -238,7 +241,9 @@ class FollowedUsers:
         return self._is_invisible(user) != (user in self._invisible)
 
     def _is_invisible(self, user: str) -> bool:
-        return self._backend.knows_presence and self._hub.invisible(user)
+        if not self._backend.knows_presence:
+            return False
+        return user in self._own or self._hub.invisible(user)
 
     def _update_later(self) -> None:
         if self._changed and self._update_timer is None:

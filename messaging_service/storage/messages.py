@@ -4,7 +4,18 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message
@@ -275,6 +286,13 @@ def insert_messages(connection: Connection, created: Sequence[Message]) -> None:
     """Store new messages."""
     rows = [one[: len(_CREATED_COLUMNS)] for one in created]
     bulk_insert(connection, messages, _CREATED_COLUMNS, rows)
+
+
+def delete_messages_before(connection: Connection, conversation_id: str, seq: int) -> None:
+    """Delete the messages of a conversation before a place in it."""
+    connection.execute(
+        delete(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq < seq)
+    )
 
 
 def update_messages(connection: Connection, changed: Iterable[Message]) -> None:

@@ -11,7 +11,7 @@ from service_kit.authentication.errors import (
     MAXIMUM_TOKEN_ID_LENGTH,
     AuthenticationError,
 )
-from service_kit.names import normalise
+from service_kit.names import CANARY_FROM, CANARY_TO, normalise
 from service_kit.text import is_line, is_name
 
 # The last second of the year 9999. A later time is an error, most likely milliseconds.
@@ -68,6 +68,8 @@ def _subject(claims: Mapping[str, Any]) -> str | None:
     if value is None:
         return None
     if (user := _name(value, MAXIMUM_SUBJECT_LENGTH)) is None:
+        raise AuthenticationError("bad_subject", "sub")
+    if user in {CANARY_FROM, CANARY_TO}:
         raise AuthenticationError("bad_subject", "sub")
     return user
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from messaging_service.domain.refusals import Reason
 from messaging_service.operations.messages import get_messages, list_messages
+from service_kit.names import CANARY_FROM, CANARY_TO
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import said
 
@@ -60,3 +61,16 @@ def test_get_messages_leaves_out_what_a_stranger_may_not_see(database: Any) -> N
     (stored,) = database.say(said("alice", to="bob"))
     assert database.read(get_messages, "carol", [stored.message.id]) == []
     assert len(database.read(get_messages, "", [stored.message.id])) == 1
+
+
+def test_of_what_edges_write_to_themselves_the_newest_is_kept(database: Any) -> None:
+    """It grows without bound for nobody, and no setting keeps it from being opened."""
+    songs = [said(CANARY_FROM, str(number), to=CANARY_TO) for number in range(150)]
+    conversation = database.say(*songs)[0].message.conversation_id
+    (kept,) = database.say(said("alice", to="bob"))
+    for _ in range(3):
+        database.say(*songs)
+    found = database.read(list_messages, "", conversation, None, None, 1_000, 1_000)
+    assert [one.seq for one in found.messages] == list(range(400, 601))
+    other = kept.message.conversation_id
+    assert database.read(list_messages, "", other, None, None, 10, 10).messages == [kept.message]
