@@ -81,6 +81,9 @@ class _Service:
     async def ready(self) -> None:
         """It always is."""
 
+    def failed(self, _error: BaseException) -> None:
+        """Nobody looks for the cause."""
+
     async def update_watch(self, _watcher_id: str, *_users: Sequence[str]) -> Position | Error:
         failure = self.failing.popleft() if self.failing else None
         for _ in range(self.turns):
