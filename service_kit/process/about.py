@@ -2,8 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
-VERSION = "0.1.0"
-"""The version of Parley. It stands here, for images hold folders and no installed distribution."""
+from service_kit.version import VERSION
 
 
 def show_process(part: str, registry: CollectorRegistry) -> None:

@@ -3,7 +3,6 @@
 The SDK of OpenTelemetry is needed here alone, and only where an address of a collector is set.
 """
 
-import importlib.metadata
 import logging
 import os
 import socket
@@ -18,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from service_kit.tracing.settings import TracingSettings
 from service_kit.tracing.spans import Tracing
+from service_kit.version import VERSION
 
 _BATCH = 512
 # For which spans gather, so that not each is a request.
@@ -169,11 +169,10 @@ def open_tracing(
         ) from None
     # It would tell each failure, with its trace; the queue tells each outage.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    version = importlib.metadata.version("parley")
     resource = Resource.create(
         {
             "service.name": f"parley-{part}",
-            "service.version": version,
+            "service.version": VERSION,
             "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
         }
     )
@@ -193,7 +192,7 @@ def open_tracing(
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(processor)
     return Tracing(
-        provider.get_tracer("parley", version),
+        provider.get_tracer("parley", VERSION),
         sample_rate=getattr(settings, "traces_sample_rate", 0.0),
         slow_seconds=settings.traces_slow_seconds,
         afterwards_per_second=settings.traces_afterwards_per_second,

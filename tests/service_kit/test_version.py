@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from service_kit.process.about import VERSION
+from service_kit.version import VERSION
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
