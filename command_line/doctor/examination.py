@@ -16,6 +16,7 @@ from command_line.doctor.checks.edges import check_edges
 from command_line.doctor.checks.files import check_files
 from command_line.doctor.checks.machine import LOW_BYTES, check_machine
 from command_line.doctor.checks.public_url import check_public_url
+from command_line.doctor.checks.replicas import check_replicas
 from command_line.doctor.checks.settings import check_settings
 from command_line.doctor.checks.sockets import check_message, check_silence
 from command_line.doctor.checks.targets import check_targets
@@ -71,6 +72,7 @@ def checks_of(deployment: Deployment, options: Options) -> tuple[Check, ...]:
         Check("versions", 10, partial(check_versions, deployment)),
         Check("databases", 30, partial(check_databases, deployment)),
         Check("targets", 15, partial(check_targets, deployment)),
+        Check("replicas", 45, partial(check_replicas, deployment)),
         Check("edge", 15, partial(check_edges, deployment, options.edge)),
         Check("machine", 10, partial(check_machine, deployment, options.low_bytes)),
         *_socket_checks(deployment, options),

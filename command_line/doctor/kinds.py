@@ -110,6 +110,16 @@ class Kind(Enum):
     EDGE_NOT_READY = _ERROR, "the edge serves nobody"
     EDGE_MISSES_SERVICE = _WARNING, "the edge does not reach a service, so its features fail"
 
+    # Replicas, and how they hear one another.
+    REPLICA_NOT_READY = _ERROR, "a replica of a service says that it is not ready"
+    REPLICA_DEAF = _WARNING, "a replica hears nothing of others, and looks again and again instead"
+    REPLICAS_APART = _ERROR, "replicas of a service do not serve the same database"
+    NOTIFICATIONS_LOST = _ERROR, "notifications of PostgreSQL do not come: replicas are deaf"
+    NATS_UNREACHABLE = _ERROR, "NATS cannot be reached: no service starts, and none hears others"
+    NATS_REFUSES = _ERROR, "NATS refuses the user, the password or the token"
+    NATS_DEAF = _ERROR, "NATS takes words and does not pass them on: replicas are deaf"
+    NATS_PAYLOAD_SMALL = _WARNING, "NATS takes small messages alone, so most commits are read"
+
     # The public address, from where people come.
     URL_UNREACHABLE = _ERROR, "nothing answers at the public address"
     URL_NOT_THE_EDGE = _ERROR, "something else than an edge answers at the public address"

@@ -40,7 +40,7 @@ class NatsBus:
 
     def __init__(self, name: str, settings: ServiceSettings, replica: str) -> None:
         self._subject = f"parley.{name}"
-        self._options = _options(settings)
+        self._options = options_of(settings)
         self._replica = replica
         self._client = Client()
         self._listener: Listener
@@ -222,7 +222,7 @@ class NatsBus:
             self._listener.hear_batch(epoch, told)
 
 
-def _options(settings: ServiceSettings) -> dict[str, Any]:
+def options_of(settings: ServiceSettings) -> dict[str, Any]:
     """The options of the client. Raises ValueError for an address that is none."""
     prefix = settings.model_config.get("env_prefix", "")
     servers, user = [], ""
