@@ -63,6 +63,7 @@ class Kind(Enum):
     # Versions.
     PYTHON_UNSUPPORTED = _ERROR, "this Python is older than Parley runs on"
     CONTRACTS_UNUSABLE = _ERROR, "the generated contracts do not go with the installed protobuf"
+    VERSIONS_DIFFER = _WARNING, "a part of another version runs, as during a rolling update"
     DATABASE_OLD = _WARNING, "this version of the database gets no mends any more, or is not tried"
     DATABASE_UNSUPPORTED = _ERROR, "this version of the database lacks what Parley needs"
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 
 from command_line.doctor.checks.clocks import of_clock
+from command_line.doctor.checks.versions import of_version, version_in
 from command_line.doctor.deployment import Deployment, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
@@ -34,6 +35,7 @@ class EdgeState:
     uncertain_seconds: float = 0.0
     # When it last fetched the issuer's keys, in Unix seconds; None where it fetches none.
     keys_fetched_at: float | None = None
+    version: str = ""
 
 
 async def check_edges(deployment: Deployment, address: str) -> Findings:
@@ -82,6 +84,7 @@ def look(url: str) -> EdgeState:
         state=state if isinstance(state, dict) else {},
         ahead_seconds=ahead,
         uncertain_seconds=uncertain,
+        version=version_in(metrics),
         keys_fetched_at=_gauge(metrics, "parley_edge_key_set_fetched_timestamp_seconds"),
     )
 
@@ -121,6 +124,7 @@ def of_edge(deployment: Deployment, state: EdgeState) -> Iterator[Finding]:
             f"{state.url}/readyz says that it does not reach {name}",
             (f"curl -s {state.url}/readyz", f"python -m {name}_service health"),
         )
+    yield from of_version(f"the edge at {state.url}", state.version)
     yield from of_clock(deployment, "the edge", state.ahead_seconds, state.uncertain_seconds)
     fetched = state.keys_fetched_at
     if fetched is not None and time.time() - fetched > _STALE_SECONDS:

@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from command_line.doctor.checks.clocks import of_clock
+from command_line.doctor.checks.versions import of_version, version_in
 from command_line.doctor.deployment import Deployment, Part, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
@@ -47,6 +48,7 @@ class ReplicaState:
     problems: Mapping[str, str] = field(default_factory=dict)
     bus_connected: float | None = None
     bus_replicas: float | None = None
+    version: str = ""
     ahead_seconds: float = 0.0
     uncertain_seconds: float = 0.0
 
@@ -125,6 +127,7 @@ def look(name: str, url: str) -> ReplicaState | None:
         problems=problems if isinstance(problems, dict) else {},
         bus_connected=gauges.get("bus_connected"),
         bus_replicas=gauges.get("bus_replicas"),
+        version=version_in(metrics),
         ahead_seconds=ahead,
         uncertain_seconds=uncertain,
     )
@@ -151,6 +154,7 @@ def judge(deployment: Deployment, part: Part, states: list[ReplicaState]) -> Ite
                     f"# look at {variable(part.name, 'bus')} and at what is between",
                 ),
             )
+        yield from of_version(f"{part.name} at {state.url}", state.version)
         whose = f"{part.name} at {state.url}"
         yield from of_clock(deployment, whose, state.ahead_seconds, state.uncertain_seconds)
     counts = {int(state.bus_replicas) for state in states if state.bus_replicas is not None}

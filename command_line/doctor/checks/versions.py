@@ -5,10 +5,13 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from command_line.doctor.deployment import Deployment
 from command_line.doctor.findings import Finding, Findings
 from command_line.doctor.kinds import Kind
 from command_line.serve.parts import SERVICES
+from service_kit.version import VERSION
 
 LEAST_PYTHON = (3, 11)
 # With RETURNING.
@@ -46,6 +49,25 @@ def of_sqlite(version: tuple[int, ...]) -> Iterator[Finding]:
             sys.executable,
             f"its SQLite is {'.'.join(map(str, version))}, and 3.35 is the least",
             ("# install a Python that was built with a newer SQLite", "make setup"),
+        )
+
+
+def version_in(metrics: str) -> str:
+    """The version that a part shows among its metrics; empty of one that shows none."""
+    for family in text_string_to_metric_families(metrics):
+        if family.name == "parley_build_info":
+            return str(family.samples[0].labels.get("version", ""))
+    return ""
+
+
+def of_version(whose: str, version: str) -> Iterator[Finding]:
+    """A part of another version than this program."""
+    if version and version != VERSION:
+        yield Finding(
+            Kind.VERSIONS_DIFFER,
+            whose,
+            f"it is of version {version}, and this program of {VERSION}",
+            ("git pull && make setup", "docker compose build --pull && docker compose up -d"),
         )
 
 

@@ -28,6 +28,7 @@ from command_line.doctor.deployment import of_environment, of_folder
 from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind
 from command_line.folder.data_folder import DataFolder
+from service_kit.version import VERSION
 from tests.command_line.doctor.conftest import World
 
 NOTHING = of_environment({})
@@ -266,6 +267,8 @@ def test_a_service_that_stops_is_named(world: World) -> None:
             [Kind.JWKS_STALE],
         ),
         (EdgeState("http://edge", ready=True, ahead_seconds=60), [Kind.CLOCK_DIFFERS]),
+        (EdgeState("http://edge", ready=True, version=VERSION), []),
+        (EdgeState("http://edge", ready=True, version="0.0.9"), [Kind.VERSIONS_DIFFER]),
         (EdgeState("http://edge", ready=True, ahead_seconds=-3.5), [Kind.CLOCK_DRIFTS]),
     ],
 )

@@ -31,6 +31,12 @@ async def test_nothing_is_found_in_what_is_sound(world: World) -> None:
     assert await world.look() == []
 
 
+async def test_a_newer_program_may_have_added_to_a_database(world: World) -> None:
+    """It says so there, and this program goes on."""
+    change_database(world, "messaging", "UPDATE alembic_version SET version_num = '9999'")
+    assert await world.look() == []
+
+
 # --- Those whose cure is carried out -------------------------------------------------------------
 
 
@@ -202,7 +208,13 @@ def migration_behind(world: World) -> None:
 
 
 def migration_ahead(world: World) -> None:
-    change_database(world, "messaging", "UPDATE alembic_version SET version_num = '9999'")
+    change_database(
+        world,
+        "messaging",
+        "UPDATE alembic_version SET version_num = '9999'",
+        # It does not say that this program may serve it as well.
+        "UPDATE served_by SET migration = '9999'",
+    )
 
 
 def migration_half(world: World) -> None:

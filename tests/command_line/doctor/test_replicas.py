@@ -17,6 +17,7 @@ from command_line.doctor.findings import Finding
 from command_line.doctor.kinds import Kind
 from command_line.doctor.replicas import addresses_of, host_of
 from command_line.folder.data_folder import DataFolder
+from service_kit.version import VERSION
 from tests.support.callers import write_accepted
 from tests.support.nats import Nats
 from tests.support.pooler import pooling
@@ -129,7 +130,7 @@ async def test_a_replica_that_runs_is_asked(url: str, tmp_path: Path) -> None:
         while (state := replicas.look("messaging", address)) is None or not state.bus_connected:
             assert time.monotonic() < deadline, part.end_of_log()
             await asyncio.sleep(0.05)
-        assert (state.ready, state.bus_replicas) == (True, 1)
+        assert (state.ready, state.bus_replicas, state.version) == (True, 1, VERSION)
         assert abs(state.ahead_seconds) < 1 + state.uncertain_seconds
         assert await look(examined) == {}
     finally:
@@ -153,6 +154,8 @@ def test_what_replicas_say_is_judged_alone_and_together(url: str, tmp_path: Path
     assert kinds(good, good) == []
     assert kinds(good, deaf) == [Kind.REPLICA_DEAF]
     assert kinds(good, apart) == [Kind.REPLICAS_APART]
+    older = ReplicaState("messaging", "http://b:9", ready=True, version="0.0.9")
+    assert kinds(older) == [Kind.VERSIONS_DIFFER]
     assert kinds(late) == [Kind.CLOCK_DIFFERS]
     (finding,) = judge(examined, part, [away])
     assert finding.kind is Kind.REPLICA_NOT_READY

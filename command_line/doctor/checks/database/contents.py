@@ -19,6 +19,9 @@ from service_kit.rules import Position
 
 _GOING_BACK = "docs/operations.md, Going back to a backup"
 
+# Not of the database's own revisions, or of moments, and on a standby not to be read at all.
+_OF_OTHERS = frozenset({"clock", "positions", "announcements"})
+
 Ask = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a statement and gives its rows."""
 
@@ -69,7 +72,7 @@ def read_contents(
         (table, column)
         for table, column in columns
         if table in small
-        and table not in {"clock", "positions"}
+        and table not in _OF_OTHERS
         and column in {"revision", "created_revision", "changed_revision"}
     ]
     for table, column in stamped:
