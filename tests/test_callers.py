@@ -27,7 +27,7 @@ EDGE, OPERATOR = Caller.EDGE, Caller.OPERATOR
 GRAVE = {
     "messaging": {
         "edge": "CreateMessage BatchCreateMessages StreamCreateMessages EditMessage DeleteMessage"
-        " SetBlock ListMessages GetMessages Watch UpdateWatch ListChanges",
+        " SetBlock ListMessages GetMessages Watch UpdateWatch StreamUpdateWatch ListChanges",
         "moderation": "ListEvidence",
         "backend": "SetInvisible CreateConversation",
     },

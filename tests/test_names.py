@@ -21,6 +21,7 @@ CONTRACTS: dict[str, ServiceDescriptor] = {
 # RPCs without an operation of their own, each with its reason.
 NO_OPERATION = {
     "Watch": "the kit serves the stream, and no operation has a part in it",
+    "StreamUpdateWatch": "the same, for the requests of a stream",
     "UpdateWatch": "it changes who is followed, which is in memory alone",
     "BatchCreateMessages": "the operation of CreateMessage takes a list",
     "StreamCreateMessages": "the same, for the batches of a stream",

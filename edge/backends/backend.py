@@ -26,7 +26,7 @@ from edge.cursors import Position
 from edge.metrics import Metrics
 from edge.settings import Settings
 from edge.translation.status import CALLER_REFUSED, from_call
-from parley_protocol.errors import Error
+from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Metadata, Present
 from service_kit.channels.connections import Connections
@@ -46,6 +46,9 @@ _OPTIONS = (
     # A refusal may carry the whole state that the command was not meant for.
     ("grpc.max_metadata_size", 256 * 1024),
 )
+
+
+_NOT_WATCHING = refusal(ErrorCode.UNAVAILABLE, "No stream of the service is open.", retryable=True)
 
 
 class NotLiveError(Exception):
@@ -104,19 +107,17 @@ class Backend:
         self._metrics = metrics
         self._channel = self._open()
         self._stub = self.stub(self._channel)
-        # Of the connection of the stream that is open.
-        self._watch_stub: Any = self._stub
+        # Beside the stream that is open, on the same connection.
+        self._updates: Exchange | None = None
         self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
         self._seconds = _Bound(metrics.call_seconds)
 
-    async def call(
-        self, rpc: str, request: Any, seconds: float | None = None, *, stub: Any = None
-    ) -> Any:
+    async def call(self, rpc: str, request: Any, seconds: float | None = None) -> Any:
         """Call an RPC by its name in the contract; its response, or an Error."""
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
-        method = getattr(stub or self._stub, rpc)
+        method = getattr(self._stub, rpc)
 
         more: Metadata = ()
 
@@ -308,15 +309,23 @@ class Backend:
 
         `invisible` are some of the added, and empty unless the service knows presence.
         """
-        request = self.contract.UpdateWatchRequest(
+        update = self.contract.UpdateWatchRequest(
             watcher_id=watcher_id, add_users=add, remove_users=remove
         )
         if invisible:
-            request.invisible_users.extend(invisible)
-        answer = await self.call("UpdateWatch", request, stub=self._watch_stub)
+            update.invisible_users.extend(invisible)
+        if self._updates is None:
+            return _NOT_WATCHING
+        answer = await self._measured(
+            "StreamUpdateWatch",
+            partial(self._updates.ask, self.contract.StreamUpdateWatchRequest(update=update)),
+            self._settings.call_timeout_seconds,
+            lambda: False,
+        )
         if isinstance(answer, Error):
             return answer
-        return Position(answer.position.epoch, answer.position.revision)
+        position = answer.answer.position
+        return Position(position.epoch, position.revision)
 
     @asynccontextmanager
     async def watch(self, watcher_name: str) -> AsyncIterator["grpc.aio.UnaryStreamCall[Any, Any]"]:
@@ -327,13 +336,15 @@ class Backend:
         """
         request = self.contract.WatchRequest(watcher_name=watcher_name)
         async with self._open(keeps=True) as channel:
-            self._watch_stub = self.stub(channel)
-            stream = self._watch_stub.Watch(request, metadata=self._present())
+            stub = self.stub(channel)
+            stream = stub.Watch(request, metadata=self._present())
+            self._updates = updates = Exchange(stub.StreamUpdateWatch, self._present)
             try:
                 yield stream
             finally:
                 stream.cancel()
-                self._watch_stub = self._stub
+                self._updates = None
+                updates.close()
 
     async def ready(self) -> None:
         """Return when commands have a connection to the service."""

@@ -7,7 +7,8 @@ import math
 import re
 import time
 from collections.abc import Collection, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
@@ -22,13 +23,24 @@ from service_kit.authentication.verification_keys import KNOWN_ALGORITHMS, Verif
 _COMPACT_JWS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)", re.ASCII)
 
 
+class _Verified(NamedTuple):
+    """A token whose signature was found to be that of a key; its times are to be checked again."""
+
+    key_id: str | None
+    algorithm: str
+    key: VerificationKey
+    claims: dict[str, Any]
+
+
 class Authenticator:
     """Checks tokens against the keys of one issuer.
 
     `algorithms` is the allow-list; of it counts what the source's keys can do, and when it is
     empty all that they can do, which the type of the key decides. `issuer` and
     `audience` are demanded when set; a token with an audience is refused when none is set (RFC
-    7519, 4.1.3). `leeway_seconds` is granted to clocks that differ.
+    7519, 4.1.3). `leeway_seconds` is granted to clocks that differ. What was found in a token is
+    remembered, of as many as `remembered_tokens`, for people come back with the one that they have:
+    it holds while the source gives the same key, and nothing of the token itself is kept.
     Raises ValueError for unknown algorithms and when none of them fits the keys.
     """
 
@@ -40,6 +52,7 @@ class Authenticator:
         issuer: str | None = None,
         audience: str | None = None,
         leeway_seconds: float = 0.0,
+        remembered_tokens: int = 0,
     ) -> None:
         unknown = sorted(set(algorithms) - KNOWN_ALGORITHMS)
         if unknown:
@@ -58,6 +71,14 @@ class Authenticator:
         self._issuer = issuer
         self._audience = audience
         self._leeway_seconds = leeway_seconds
+        self._most_remembered = remembered_tokens
+        # By digest of the token, the one that was asked for last at the end.
+        self._remembered: dict[bytes, _Verified] = {}
+
+    @property
+    def remembered_tokens(self) -> int:
+        """Count the tokens that need not be verified again."""
+        return len(self._remembered)
 
     @property
     def _allowed(self) -> frozenset[str]:
@@ -70,29 +91,55 @@ class Authenticator:
         It may wait for a fetch of the issuer's keys, but it never blocks the event loop.
         Raises AuthenticationError.
         """
-        header = _read_header(token)
-        algorithm = header.get("alg")
-        if not isinstance(algorithm, str) or algorithm not in self._allowed:
-            raise AuthenticationError("algorithm_not_allowed")
-        try:
-            keys = await self._keys.find(header.get("kid"), algorithm)
-        except KeyNotFoundError as error:
-            reason = "keys_unavailable" if error.source_is_empty else "unknown_key"
-            raise AuthenticationError(reason) from None
-        claims = self._verified_claims(token, keys, algorithm)
+        claims = await self._recall(token) or await self._verify(token)
         # The clock is read after the wait for keys, in which a token may expire.
         return read_principal(claims, time.time() if now is None else now, self._leeway_seconds)
 
+    async def _recall(self, token: str) -> dict[str, Any] | None:
+        """Give the claims of a token that was verified before, if its key is still one."""
+        if not self._remembered or len(token) > MAXIMUM_TOKEN_LENGTH or not token.isascii():
+            return None
+        digest = sha256(token.encode()).digest()
+        known = self._remembered.pop(digest, None)
+        if known is None or known.algorithm not in self._allowed:
+            return None
+        try:
+            keys = await self._keys.find(known.key_id, known.algorithm)
+        except KeyNotFoundError:
+            return None
+        if not any(key is known.key for key in keys):
+            return None
+        self._remembered[digest] = known
+        return known.claims
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        header = _read_header(token)
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if not isinstance(algorithm, str) or algorithm not in self._allowed:
+            raise AuthenticationError("algorithm_not_allowed")
+        try:
+            keys = await self._keys.find(key_id, algorithm)
+        except KeyNotFoundError as error:
+            reason = "keys_unavailable" if error.source_is_empty else "unknown_key"
+            raise AuthenticationError(reason) from None
+        key, claims = self._verified_claims(token, keys, algorithm)
+        if self._most_remembered:
+            digest = sha256(token.encode()).digest()
+            self._remembered[digest] = _Verified(key_id, algorithm, key, claims)
+            if len(self._remembered) > self._most_remembered:
+                del self._remembered[next(iter(self._remembered))]
+        return claims
+
     def _verified_claims(
         self, token: str, keys: Sequence[VerificationKey], algorithm: str
-    ) -> dict[str, Any]:
+    ) -> tuple[VerificationKey, dict[str, Any]]:
         """Verify the signature, issuer and audience. The times are checked by `read_principal`."""
         fitting = [key for key in keys if algorithm in key.algorithms]
         if not fitting:
             raise AuthenticationError("algorithm_not_allowed")
         for key in fitting:
             try:
-                return self._claims(token, key, algorithm)
+                return key, self._claims(token, key, algorithm)
             except jwt.InvalidSignatureError:
                 # Another one may have signed it.
                 continue

@@ -58,6 +58,7 @@ MESSAGING: Methods = {
     # Whom an edge follows is shown as online.
     "Watch": _PEOPLE,
     "UpdateWatch": _PEOPLE,
+    "StreamUpdateWatch": _PEOPLE,
     "ListChanges": _PEOPLE,
     "ListChangedUsers": _PEOPLE,
 }
@@ -77,6 +78,7 @@ NEGOTIATION: Methods = {
     "ListServiceEvents": {Caller.EDGE, Caller.MODERATION, Caller.BACKEND},
     "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.MODERATION, Caller.BACKEND},
     "UpdateWatch": {Caller.EDGE},
+    "StreamUpdateWatch": {Caller.EDGE},
     "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.MODERATION, Caller.BACKEND},
     "ListChangedUsers": {Caller.EDGE},
 }
@@ -112,6 +114,7 @@ MODERATION: Methods = {
     "BatchGetStandings": {Caller.EDGE, Caller.DESK, Caller.BACKEND},
     "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION, Caller.DESK},
     "UpdateWatch": {Caller.EDGE},
+    "StreamUpdateWatch": {Caller.EDGE},
     "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
     "ListChangedUsers": {Caller.EDGE},
 }

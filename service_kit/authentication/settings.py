@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
@@ -27,6 +27,8 @@ class TokenSettings(BaseSettings):
     token_audience: str | None = None
     # Clocks that are kept in step differ by less, and a token lives for much longer.
     token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
+    # Verified ones, whose signature is not computed again. 0: none.
+    token_memory: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
 
     _split_token_lists = field_validator(
         "token_secret_file", "token_public_key_file", "token_algorithms", mode="before"
@@ -52,5 +54,12 @@ def open_authenticator(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         leeway_seconds=settings.token_leeway_seconds,
+        remembered_tokens=settings.token_memory,
     )
+    remembered = Gauge(
+        f"{metrics_prefix}remembered_tokens",
+        "Tokens that need not be verified again.",
+        registry=registry,
+    )
+    remembered.set_function(lambda: float(authenticator.remembered_tokens))
     return authenticator, keys

@@ -155,6 +155,14 @@ class WatchMixin(ABC):
             position=self._contract.Position(epoch=position.epoch, revision=position.revision)
         )
 
+    async def StreamUpdateWatch(
+        self, request_iterator: AsyncIterator[Any], context: Any
+    ) -> AsyncIterator[Any]:
+        """Do the same for each request of a stream."""
+        async for request in request_iterator:
+            answer = await self.UpdateWatch(request.update, context)
+            yield self._contract.StreamUpdateWatchResponse(answer=answer)
+
     async def ListChanges(self, request: Any, context: Any) -> Any:
         """Give a page of what happened after one position up to another, by revision."""
         page = accepted(

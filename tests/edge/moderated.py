@@ -125,6 +125,13 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
         await self.follows.wait()
         return pb.UpdateWatchResponse(position=self.position(self.followed_from))
 
+    async def StreamUpdateWatch(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.StreamUpdateWatchRequest], context: Any
+    ) -> AsyncIterator[pb.StreamUpdateWatchResponse]:
+        async for request in request_iterator:
+            answer = await self.UpdateWatch(request.update, context)
+            yield pb.StreamUpdateWatchResponse(answer=answer)
+
     async def ListChanges(  # noqa: N802 - the contract's name
         self, _request: pb.ListChangesRequest, _context: Any
     ) -> pb.ListChangesResponse:

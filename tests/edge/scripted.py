@@ -170,6 +170,13 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         assert isinstance(answer, pb.UpdateWatchResponse)
         return answer
 
+    async def StreamUpdateWatch(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.StreamUpdateWatchRequest], context: Any
+    ) -> AsyncIterator[pb.StreamUpdateWatchResponse]:
+        async for request in request_iterator:
+            answer = await self.UpdateWatch(request.update, context)
+            yield pb.StreamUpdateWatchResponse(answer=answer)
+
     async def ListChanges(  # noqa: N802 - the contract's name
         self, request: pb.ListChangesRequest, _context: Any
     ) -> pb.ListChangesResponse:

@@ -213,6 +213,22 @@ class ServiceClient:
         return await self.call("ListChanges", user=user, after=after, until=until, **fields)
 
 
+async def check_stream_update_watch(client: ServiceClient, users: Sequence[str]) -> None:
+    """Each request is answered as UpdateWatch does; one that names no open stream ends this one."""
+    messages = client.messages
+    watching = client.stub.Watch(messages.WatchRequest(watcher_name="test"), metadata=METADATA)
+    first = await watching.read()
+    updating = client.stub.StreamUpdateWatch(metadata=METADATA)
+    for watcher_id in (first.watcher_id, first.watcher_id, "unknown"):
+        update = messages.UpdateWatchRequest(watcher_id=watcher_id, add_users=users)
+        await updating.write(messages.StreamUpdateWatchRequest(update=update))
+        if watcher_id != "unknown":
+            assert (await updating.read()).answer.position == first.position
+    with pytest.raises(grpc.aio.AioRpcError, match="no stream of this watcher"):
+        await updating.read()
+    watching.cancel()
+
+
 Serve = Callable[..., AbstractAsyncContextManager[Any]]
 
 

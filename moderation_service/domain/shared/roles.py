@@ -52,6 +52,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "BatchGetStandings": ANYBODY,
     "Watch": ANYBODY,
     "UpdateWatch": ANYBODY,
+    "StreamUpdateWatch": ANYBODY,
     "ListChanges": ANYBODY,
     "ListChangedUsers": ANYBODY,
 }

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.domain.limits import Opening
-from tests.support.serving import METADATA, unpack
+from tests.support.serving import METADATA, check_stream_update_watch, unpack
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -24,6 +24,12 @@ def batch(*texts: str) -> pb.StreamCreateMessagesRequest:
     """A request to store texts of a to b."""
     requests = [pb.CreateMessageRequest(actor="a", to="b", text=text) for text in texts]
     return pb.StreamCreateMessagesRequest(batch=pb.BatchCreateMessagesRequest(requests=requests))
+
+
+async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refused(
+    client: Any,
+) -> None:
+    await check_stream_update_watch(client, ["ann"])
 
 
 async def test_stream_create_messages_answers_each_and_outlives_a_refused_one(client: Any) -> None:

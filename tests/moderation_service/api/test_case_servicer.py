@@ -8,6 +8,7 @@ import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from tests.moderation_service.conftest import Client, measure, muted
+from tests.support.serving import check_stream_update_watch
 
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -16,6 +17,12 @@ Refused = Callable[..., Any]
 
 def kinds(events: list[tuple[int, pb.Event]]) -> list[str | None]:
     return [event.WhichOneof("event") for _, event in events]
+
+
+async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refused(
+    client: Any,
+) -> None:
+    await check_stream_update_watch(client, ["ann"])
 
 
 async def test_report_message_keeps_what_was_seen(client: Client) -> None:

@@ -27,9 +27,10 @@ async def test_every_method_wants_the_credential(client: Any, refused: Any) -> N
     for method in (one.name for one in METHODS):
         for metadata in ((), (("authorization", "Bearer wrong"),)):
             # A refusal waits for no request: one that is written may meet a closed stream.
-            given = () if method == "StreamCommands" else (getattr(pb, f"{method}Request")(),)
+            streams = method.startswith("Stream")
+            given = () if streams else (getattr(pb, f"{method}Request")(),)
             call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
-            awaitable = call.read() if method in {"Watch", "StreamCommands"} else call
+            awaitable = call.read() if streams or method == "Watch" else call
             await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 

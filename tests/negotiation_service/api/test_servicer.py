@@ -8,12 +8,18 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
-from tests.support.serving import METADATA, locked, unpack
+from tests.support.serving import METADATA, check_stream_update_watch, locked, unpack
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refused(
+    client: Any,
+) -> None:
+    await check_stream_update_watch(client, ["ann"])
 
 
 async def test_stream_commands_answers_each_in_order_and_outlives_a_refused_list(

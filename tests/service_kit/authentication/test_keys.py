@@ -162,3 +162,41 @@ async def test_keys_of_several_types_keep_to_their_algorithms(tmp_path: Path) ->
     for path in paths:
         forged = signed(claims(), secret=path.read_bytes())
         assert (await refusal(authenticator, forged)).reason == "algorithm_not_allowed"
+
+
+async def test_a_token_that_is_known_is_refused_when_its_key_is_gone(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """What was found in a token is remembered for as long as the key is one of the source's; its
+    times are looked at each time, and a token that was changed is another.
+    """
+    path = tmp_path / "key"
+    path.write_bytes(_OLD)
+    authenticator = Authenticator(
+        KeyFiles([path], read_secret, clock), algorithms=[], audience="parley", remembered_tokens=2
+    )
+    token = signed(claims(), header={"alg": "HS256"}, secret=_OLD)
+    for _ in range(2):
+        assert (await authenticator.authenticate(token, NOW)).user == "alice"
+    assert authenticator.remembered_tokens == 1
+    with pytest.raises(AuthenticationError, match="expired"):
+        await authenticator.authenticate(token, NOW + 10**9)
+    with pytest.raises(AuthenticationError):
+        await authenticator.authenticate(token[:-2] + ("AA" if token[-2:] != "AA" else "BB"), NOW)
+    path.write_bytes(_NEW)
+    clock.now += 3600
+    with pytest.raises(AuthenticationError) as refused:
+        await authenticator.authenticate(token, NOW)
+    assert refused.value.reason == "bad_signature"
+
+
+async def test_no_more_tokens_are_remembered_than_may_be(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(_OLD)
+    authenticator = Authenticator(
+        KeyFiles([path], read_secret, clock), algorithms=[], audience="parley", remembered_tokens=2
+    )
+    for user in ("a", "b", "a", "c"):
+        token = signed(claims(sub=user), header={"alg": "HS256"}, secret=_OLD)
+        assert (await authenticator.authenticate(token, NOW)).user == user
+    assert authenticator.remembered_tokens == 2

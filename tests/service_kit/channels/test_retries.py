@@ -28,6 +28,7 @@ CALLED_ONCE = {
     "SetBlock",
     "Watch",
     "UpdateWatch",
+    "StreamUpdateWatch",
     "PlaceHold",
     "ResolveHold",
     "EndSessions",

@@ -142,6 +142,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchResponse.FromString,
                 _registered_method=True)
+        self.StreamUpdateWatch = channel.stream_stream(
+                '/parley.messaging.v1.MessagingService/StreamUpdateWatch',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchResponse.FromString,
+                _registered_method=True)
         self.ListChanges = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/ListChanges',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.SerializeToString,
@@ -311,6 +316,14 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamUpdateWatch(self, request_iterator, context):
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        before the next; one that is refused ends the stream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListChanges(self, request, context):
         """What one user missed between two revisions, in order of revision, paged.
         """
@@ -428,6 +441,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.UpdateWatch,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchResponse.SerializeToString,
+            ),
+            'StreamUpdateWatch': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamUpdateWatch,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchResponse.SerializeToString,
             ),
             'ListChanges': grpc.unary_unary_rpc_method_handler(
                     servicer.ListChanges,
@@ -988,6 +1006,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/UpdateWatch',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.UpdateWatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamUpdateWatch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/parley.messaging.v1.MessagingService/StreamUpdateWatch',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamUpdateWatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

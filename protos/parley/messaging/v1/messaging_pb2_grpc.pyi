@@ -92,6 +92,10 @@ class MessagingServiceStub:
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _grpc.StreamStreamMultiCallable[_messaging_pb2.StreamUpdateWatchRequest, _messaging_pb2.StreamUpdateWatchResponse]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]
     """What one user missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]
@@ -163,6 +167,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _aio.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]  # type: ignore[assignment]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _aio.StreamStreamMultiCallable[_messaging_pb2.StreamUpdateWatchRequest, _messaging_pb2.StreamUpdateWatchResponse]  # type: ignore[assignment]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What one user missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
@@ -351,6 +359,16 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.UpdateWatchResponse, _abc.Awaitable[_messaging_pb2.UpdateWatchResponse]]:
         """Adds and removes followed users of a watcher whose stream is open on this replica."""
+
+    @_abc_1.abstractmethod
+    def StreamUpdateWatch(
+        self,
+        request_iterator: _MaybeAsyncIterator[_messaging_pb2.StreamUpdateWatchRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_messaging_pb2.StreamUpdateWatchResponse], _abc.AsyncIterator[_messaging_pb2.StreamUpdateWatchResponse]]:
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        before the next; one that is refused ends the stream.
+        """
 
     @_abc_1.abstractmethod
     def ListChanges(

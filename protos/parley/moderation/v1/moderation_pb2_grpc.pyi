@@ -110,6 +110,10 @@ class ModerationServiceStub:
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.UpdateWatchRequest, _moderation_pb2.UpdateWatchResponse]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _grpc.StreamStreamMultiCallable[_moderation_pb2.StreamUpdateWatchRequest, _moderation_pb2.StreamUpdateWatchResponse]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]
@@ -199,6 +203,10 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _aio.UnaryUnaryMultiCallable[_moderation_pb2.UpdateWatchRequest, _moderation_pb2.UpdateWatchResponse]  # type: ignore[assignment]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _aio.StreamStreamMultiCallable[_moderation_pb2.StreamUpdateWatchRequest, _moderation_pb2.StreamUpdateWatchResponse]  # type: ignore[assignment]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
@@ -459,6 +467,16 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.UpdateWatchResponse, _abc.Awaitable[_moderation_pb2.UpdateWatchResponse]]:
         """Adds and removes followed users of a watcher whose stream is open on this replica."""
+
+    @_abc_1.abstractmethod
+    def StreamUpdateWatch(
+        self,
+        request_iterator: _MaybeAsyncIterator[_moderation_pb2.StreamUpdateWatchRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_moderation_pb2.StreamUpdateWatchResponse], _abc.AsyncIterator[_moderation_pb2.StreamUpdateWatchResponse]]:
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        before the next; one that is refused ends the stream.
+        """
 
     @_abc_1.abstractmethod
     def ListChanges(

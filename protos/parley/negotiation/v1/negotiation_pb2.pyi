@@ -1564,6 +1564,46 @@ class UpdateWatchResponse(_message.Message):
 Global___UpdateWatchResponse: _TypeAlias = UpdateWatchResponse  # noqa: Y015
 
 @_typing.final
+class StreamUpdateWatchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPDATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def update(self) -> Global___UpdateWatchRequest: ...
+    def __init__(
+        self,
+        *,
+        update: Global___UpdateWatchRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamUpdateWatchRequest: _TypeAlias = StreamUpdateWatchRequest  # noqa: Y015
+
+@_typing.final
+class StreamUpdateWatchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answer(self) -> Global___UpdateWatchResponse: ...
+    def __init__(
+        self,
+        *,
+        answer: Global___UpdateWatchResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamUpdateWatchResponse: _TypeAlias = StreamUpdateWatchResponse  # noqa: Y015
+
+@_typing.final
 class ListChangesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

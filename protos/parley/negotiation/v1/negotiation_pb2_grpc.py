@@ -114,6 +114,11 @@ class NegotiationServiceStub:
                 request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchRequest.SerializeToString,
                 response_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchResponse.FromString,
                 _registered_method=True)
+        self.StreamUpdateWatch = channel.stream_stream(
+                '/parley.negotiation.v1.NegotiationService/StreamUpdateWatch',
+                request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchRequest.SerializeToString,
+                response_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchResponse.FromString,
+                _registered_method=True)
         self.ListChanges = channel.unary_unary(
                 '/parley.negotiation.v1.NegotiationService/ListChanges',
                 request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesRequest.SerializeToString,
@@ -238,6 +243,14 @@ class NegotiationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamUpdateWatch(self, request_iterator, context):
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        before the next; one that is refused ends the stream.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListChanges(self, request, context):
         """What was missed between two revisions, in order of revision, paged.
         """
@@ -325,6 +338,11 @@ def add_NegotiationServiceServicer_to_server(servicer, server):
                     servicer.UpdateWatch,
                     request_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchRequest.FromString,
                     response_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchResponse.SerializeToString,
+            ),
+            'StreamUpdateWatch': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamUpdateWatch,
+                    request_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchRequest.FromString,
+                    response_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchResponse.SerializeToString,
             ),
             'ListChanges': grpc.unary_unary_rpc_method_handler(
                     servicer.ListChanges,
@@ -725,6 +743,33 @@ class NegotiationService:
             '/parley.negotiation.v1.NegotiationService/UpdateWatch',
             parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchRequest.SerializeToString,
             parley_dot_negotiation_dot_v1_dot_negotiation__pb2.UpdateWatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamUpdateWatch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/parley.negotiation.v1.NegotiationService/StreamUpdateWatch',
+            parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchRequest.SerializeToString,
+            parley_dot_negotiation_dot_v1_dot_negotiation__pb2.StreamUpdateWatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,10 @@ class NegotiationServiceStub:
     """What happens to the services of the users that this watcher follows, in order of revision."""
     UpdateWatch: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.UpdateWatchRequest, _negotiation_pb2.UpdateWatchResponse]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _grpc.StreamStreamMultiCallable[_negotiation_pb2.StreamUpdateWatchRequest, _negotiation_pb2.StreamUpdateWatchResponse]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]
@@ -125,6 +129,10 @@ class NegotiationServiceAsyncStub(NegotiationServiceStub):
     """What happens to the services of the users that this watcher follows, in order of revision."""
     UpdateWatch: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.UpdateWatchRequest, _negotiation_pb2.UpdateWatchResponse]  # type: ignore[assignment]
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
+    StreamUpdateWatch: _aio.StreamStreamMultiCallable[_negotiation_pb2.StreamUpdateWatchRequest, _negotiation_pb2.StreamUpdateWatchResponse]  # type: ignore[assignment]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    before the next; one that is refused ends the stream.
+    """
     ListChanges: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
@@ -258,6 +266,16 @@ class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_negotiation_pb2.UpdateWatchResponse, _abc.Awaitable[_negotiation_pb2.UpdateWatchResponse]]:
         """Adds and removes followed users of a watcher whose stream is open on this replica."""
+
+    @_abc_1.abstractmethod
+    def StreamUpdateWatch(
+        self,
+        request_iterator: _MaybeAsyncIterator[_negotiation_pb2.StreamUpdateWatchRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_negotiation_pb2.StreamUpdateWatchResponse], _abc.AsyncIterator[_negotiation_pb2.StreamUpdateWatchResponse]]:
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        before the next; one that is refused ends the stream.
+        """
 
     @_abc_1.abstractmethod
     def ListChanges(
