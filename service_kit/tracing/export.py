@@ -141,6 +141,7 @@ class SpanQueue:
 def open_tracing(
     settings: TracingSettings,
     part: str,
+    version: str,
     registry: CollectorRegistry,
     *,
     prefix: str = "",

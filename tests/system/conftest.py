@@ -120,13 +120,17 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture(scope="session")
 def observed_system(
-    tmp_path_factory: pytest.TempPathFactory, collector: Collector
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector, postgresql: Postgresql
 ) -> Iterator[System]:
     """All services, two edges and a desk, which show their metrics, and of which every packet is in
-    a trace.
+    a trace. Messaging is on PostgreSQL, for what databases show differs.
     """
     told = {"traces_endpoint": collector.endpoint}
-    with System(tmp_path_factory.mktemp("observed"), openings_per_hour=10_000) as system:
+    with (
+        postgresql.database() as database,
+        System(tmp_path_factory.mktemp("observed"), openings_per_hour=10_000) as system,
+    ):
+        system.settings["messaging"]["database_url"] = postgresql.url(database)
         for name in SERVICES:
             settings = system.settings.setdefault(name, {})
             settings.update(told, metrics_port=free_port())
