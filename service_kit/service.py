@@ -191,16 +191,18 @@ async def _serving(
     transport = server_credentials(settings, files, refresh)
     migrations.check(reading, service.migrations)
 
-    def leave() -> None:
-        """Have all but the writer connect anew: what is open may lead to the server of before."""
-        reading.dispose()
+    readers = Readers(reading, settings.reader_threads)
+
+    def move() -> None:
+        """Have all but the writer connect anew."""
+        readers.move()
         if leasing is not None:
             leasing.dispose()
 
     fence = Fence(
         synchronous=settings.database_replication == "synchronous",
         registry=registry,
-        entered=leave,
+        moved=move,
     )
     with writing.connect() as connection:
         position = fence.enter(connection)
@@ -251,7 +253,6 @@ async def _serving(
                 limits,
             )
         )
-        readers = Readers(reading, settings.reader_threads)
         stack.push_async_callback(readers.close)
         writer = Writer(
             writing,

@@ -51,7 +51,16 @@ class _Replay:
         """Replay one backend. Returns whether that was all. Raises NotLiveError."""
         session = self._session
         after = self._positions.get(backend)
-        if after is None or after.epoch != until.epoch or after.revision > until.revision:
+        if after is None or after.epoch != until.epoch:
+            return False
+        if after.revision > until.revision:
+            # If the database of the backend went back it learns that from this, for others as well.
+            try:
+                source = session.edge.feeds[backend].backend
+                await source.changed_users((session.user,), after, until)
+            except NotLiveError:
+                if backend != MODERATION:
+                    raise
             return False
 
         told = True

@@ -219,6 +219,9 @@ class Feed:
         """
         if last is None or last.epoch != now.epoch or last.revision > now.revision:
             self._ahead.clear()
+            if last is not None and last.epoch == now.epoch:
+                # If its database went back it learns that from this, for others as well.
+                await self.backend.changed_users(users[:1], last, now)
             return users
         if last.revision == now.revision:
             return ()

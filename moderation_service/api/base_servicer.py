@@ -56,6 +56,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         self._changes_bytes = resources.settings.changes_bytes
         self._reached = resources.limits
         self._hub = resources.hub
+        self._writer = resources.writer
         self._limits = resources.settings.limits()
         self._operation = operation
         self._wiring = wiring

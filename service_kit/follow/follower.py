@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from service_kit.authentication.credentials import Present, presented
 from service_kit.channels.connections import Connections
-from service_kit.follow.positions import read_followed
+from service_kit.follow.positions import Step, read_followed
 from service_kit.process.settings import ServiceSettings
 from service_kit.rules import Position
 from service_kit.storage.readers import Readers
@@ -137,6 +137,8 @@ class Follower:
         self._position = Position("", 0)
         self._stored = 0
         self._known = 0
+        # How often this database had moved when it was asked how far it has followed.
+        self._moves = 0
         self._was_live = False
 
     async def run(self) -> None:
@@ -181,6 +183,7 @@ class Follower:
             self._source.messages.WatchRequest(watcher_name=self._name, everything=True),
             metadata=self._present(),
         )
+        self._moves = self._readers.moves
         try:
             now, _ = await self._next(stream)
             await self._catch_up(stub, now)
@@ -197,6 +200,8 @@ class Follower:
             response = await stream.read()
         if response is grpc.aio.EOF:
             raise _BrokenOffError("the service ended the stream")
+        if self._moves != self._readers.moves:
+            raise _BrokenOffError("this database is another one, and may lack what was followed")
         position = Position(response.position.epoch, response.position.revision)
         self._known = position.revision
         self._measure()
@@ -210,30 +215,34 @@ class Follower:
             stored = Position(now.epoch, 0)
             await self._apply(stored, ())
         if stored.revision > now.revision:
-            # Another replica may be behind; a database that went back has to get another epoch.
+            # This replica may be behind. A database that went back learns it by this and gets
+            # another epoch.
+            await self._list(stub, stored, now, "")
             raise _BrokenOffError(f"at {now.revision}, and it was followed to {stored.revision}")
         self._note_stored(stored)
-        messages = self._source.messages
-        request = messages.ListChangesRequest(
-            everything=True,
-            after=messages.Position(epoch=stored.epoch, revision=stored.revision),
-            until=messages.Position(epoch=now.epoch, revision=now.revision),
-            page_size=_CHANGES_PAGE,
-        )
-        more = stored.revision < now.revision
+        token, more = "", stored.revision < now.revision
         while more:
-            page = await stub.ListChanges(
-                request, metadata=self._present(), timeout=self._call_timeout
-            )
+            page = await self._list(stub, stored, now, token)
             if not page.complete:
                 raise _BrokenOffError("the service can not tell what happened")
             for change in page.changes:
                 await self._advance(Position(now.epoch, change.revision), change.events)
-            request.page_token = page.next_page_token
-            more = bool(page.next_page_token)
+            token = page.next_page_token
+            more = bool(token)
         await self._advance(now, ())
         if self._caught_up is not None:
             await self._caught_up(now)
+
+    async def _list(self, stub: Any, after: Position, until: Position, token: str) -> Any:
+        messages = self._source.messages
+        request = messages.ListChangesRequest(
+            everything=True,
+            after=messages.Position(epoch=after.epoch, revision=after.revision),
+            until=messages.Position(epoch=until.epoch, revision=until.revision),
+            page_size=_CHANGES_PAGE,
+            page_token=token,
+        )
+        return await stub.ListChanges(request, metadata=self._present(), timeout=self._call_timeout)
 
     async def _advance(self, position: Position, events: Sequence[Any]) -> None:
         """Apply what leads to `position`, unless that was done before."""
@@ -244,7 +253,7 @@ class Follower:
             return
         if events or position.revision - self._stored >= self._progress:
             with following(self._tracing, self._source.name, events):
-                await self._apply(position, events)
+                await self._apply(Step.beyond(self._stored, position), events)
             self._note_stored(position)
         self._position = position
         self._measure()

@@ -94,11 +94,12 @@ class WatchMixin(ABC):
 
     `_contract` is the module of these messages, `_hub` tells what happens, and `_most_users` is how
     many users one call may ask about. A page of changes has about `_changes_bytes`, but at least
-    one revision; `_reached` counts limits.
+    one revision; `_reached` counts limits. `_writer` learns what others have seen of the database.
     """
 
     _contract: Any
     _hub: WatchHub
+    _writer: Writer
     _most_users: int
     _changes_bytes: int
     _reached: ReachedLimits
@@ -165,13 +166,11 @@ class WatchMixin(ABC):
 
     async def ListChanges(self, request: Any, context: Any) -> Any:
         """Give a page of what happened after one position up to another, by revision."""
-        page = accepted(
-            await self._read_changes(
-                request,
-                Position(request.after.epoch, request.after.revision),
-                Position(request.until.epoch, request.until.revision),
-            )
-        )
+        after = Position(request.after.epoch, request.after.revision)
+        until = Position(request.until.epoch, request.until.revision)
+        page = accepted(await self._read_changes(request, after, until))
+        if not page.complete:
+            self._look_for(after)
         response = self._contract.ListChangesResponse
         answer = response(complete=page.complete, next_page_token=page.next_page_token)
         left = self._changes_bytes
@@ -193,11 +192,17 @@ class WatchMixin(ABC):
     async def ListChangedUsers(self, request: Any, context: Any) -> Any:
         """Give those of many users for whom ListChanges may have something."""
         check_batch("users", request.users, self._most_users)
-        found = accepted(
-            await self._find_changed_users(
-                request.users,
-                Position(request.after.epoch, request.after.revision),
-                Position(request.until.epoch, request.until.revision),
-            )
-        )
+        after = Position(request.after.epoch, request.after.revision)
+        until = Position(request.until.epoch, request.until.revision)
+        found = accepted(await self._find_changed_users(request.users, after, until))
+        if not found.complete:
+            self._look_for(after)
         return self._contract.ListChangedUsersResponse(complete=found.complete, users=found.users)
+
+    def _look_for(self, seen: Position) -> None:
+        """Have the writer look whether the database has come to what a caller was told of it: if it
+        has not, it went back.
+        """
+        now = self._hub.position
+        if seen.epoch == now.epoch and seen.revision > now.revision:
+            self._writer.learn(seen)

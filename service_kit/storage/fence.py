@@ -41,8 +41,9 @@ class Fence:
     """Remembers the newest position that this process knows of, and begins epochs.
 
     All is called by the thread that writes, but `learn`. With `synchronous` a commit is on the
-    standby before it is told, so that a promotion alone loses nothing. `entered()` is called when a
-    new connection was looked at, for it may lead elsewhere than those that are open.
+    standby before it is told, so that a promotion alone loses nothing. `moved()` is called when a
+    new connection leads elsewhere than the one before, and when an epoch has begun: what others
+    have open may lead to the server of before, and what was read may be lost.
     """
 
     def __init__(
@@ -50,16 +51,16 @@ class Fence:
         *,
         synchronous: bool = False,
         registry: CollectorRegistry | None = None,
-        entered: Callable[[], None] = lambda: None,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
         self._synchronous = synchronous
-        self._tell_entered = entered
+        self._tell_moved = moved
         # What this process has committed or read, and what it has heard of from others.
         self._seen = _NOWHERE
         self._heard = _NOWHERE
         self._left: deque[str] = deque(maxlen=_MOST_LEFT)
-        # Whether this process has been here before.
-        self._entered = False
+        # Where the connection before has led; None at the start.
+        self._home: Home | None = None
         self._mark: SqliteMark | None = None
         self._untold: set[str] = set()
         self._log = structlog.get_logger("service_kit.storage.fence")
@@ -100,9 +101,11 @@ class Fence:
                 position = self._begin_epoch(connection, position, cause or WENT_BACK)
             if home != remembered or not intact:
                 write_home(connection, home)
+        before, self._home = self._home, home
+        was_in = self._seen.epoch
         self.saw(position)
-        self._entered = True
-        self._tell_entered()
+        if before is not None and (home != before or position.epoch != was_in):
+            self._tell_moved()
         return position
 
     def begin(self, connection: Connection) -> tuple[RootTransaction, Position]:
@@ -114,6 +117,7 @@ class Fence:
             begun = self._begin_epoch(connection, position, WENT_BACK)
             transaction.commit()
             self.saw(begun)
+            self._tell_moved()
             transaction = connection.begin()
             position = take_position(connection)
         return transaction, position
@@ -154,7 +158,7 @@ class Fence:
             return "" if self._synchronous and not recovered else PROMOTED
         # Who was here before knows by itself whether anything is missing.
         moved = (home.port, home.files) != (remembered.port, remembered.files)
-        return MOVED if moved and not self._entered else ""
+        return MOVED if moved and self._home is None else ""
 
     def _begin_epoch(self, connection: Connection, position: Position, cause: str) -> Position:
         begun = Position(begin_epoch(connection), position.revision)

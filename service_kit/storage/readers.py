@@ -24,6 +24,13 @@ class Readers:
         self._engine = engine
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
         self._log = structlog.get_logger("service_kit.storage.readers")
+        # How often the database may have become another one: what was read before may be lost.
+        self.moves = 0
+
+    def move(self) -> None:
+        """Connect anew, for what is open may lead to the server of before. In any thread."""
+        self._engine.dispose()
+        self.moves += 1
 
     async def run(
         self,

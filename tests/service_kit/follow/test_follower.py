@@ -17,7 +17,7 @@ from tests.support.system import free_port
 from tests.support.tally import service
 from tests.support.tally.following import Following, Scripted, TallyResources
 from tests.support.tally.running import RunningTally, run_tally
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 NewSettings = Callable[[], service.TallySettings]
 
@@ -376,3 +376,32 @@ async def test_a_wrong_credential_is_said_and_not_shown(
             await asyncio.sleep(0)
             said += capfd.readouterr().out
     assert "a-wrong-secret" not in said
+
+
+async def test_a_database_that_went_back_learns_it_from_who_followed_it(
+    following: Following, tally: RunningTally
+) -> None:
+    """A follower, or an edge, has seen more than there is: that begins an epoch, though nobody
+    writes, and the follower goes on in it from the beginning.
+    """
+    await tally.add("apples", 1)
+    async with following.running():
+        await following.live()
+        epoch = tally.resources.hub.position.epoch
+        async with tally.another() as edge:
+            seen = service.messages.Position(epoch=epoch, revision=9)
+            assert not (await edge.changes("apples", seen, 9)).complete
+        await until(lambda: tally.resources.hub.position.epoch != epoch, 20)
+        begun = tally.resources.hub.position
+        await tally.add("apples", 2)
+        await eventually(following.stored, lambda at: at == tally.resources.hub.position)
+    assert tally.resources.hub.position == (begun.epoch, begun.revision + 1)
+
+
+async def test_a_replica_that_is_behind_begins_no_epoch(tally: RunningTally) -> None:
+    """What a caller was told of elsewhere is there, though this replica has not heard of it."""
+    await tally.add("apples", 1)
+    position = tally.resources.hub.position
+    tally.resources.writer.learn(position)
+    assert (await tally.add("apples", 2)).sum == 3
+    assert tally.resources.hub.position == (position.epoch, position.revision + 1)

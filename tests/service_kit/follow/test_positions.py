@@ -7,7 +7,7 @@ from sqlalchemy import Connection, MetaData
 
 from service_kit.follow.positions import add_positions, advance, read_followed
 from service_kit.rules import Position
-from service_kit.storage.writer import Transaction
+from service_kit.storage.writer import StorageUnavailable, Transaction
 from tests.support.serving import opened
 
 
@@ -29,7 +29,7 @@ def stored(transaction: Transaction, source: str = "one") -> Position | None:
 def test_what_was_never_followed_has_no_position(transaction: Transaction) -> None:
     """And can not be gone on with from the middle, for nobody knows what came before."""
     assert stored(transaction) is None
-    with pytest.raises(ValueError, match="beginning"):
+    with pytest.raises(StorageUnavailable, match="beginning"):
         advance(transaction, "one", Position("e", 3))
     assert not transaction.changed
 
@@ -49,11 +49,11 @@ def test_another_epoch_is_begun_at_its_beginning(transaction: Transaction) -> No
     """Not from the middle, and then the earlier epoch does not come back."""
     for position in (Position("e", 0), Position("e", 3)):
         advance(transaction, "one", position)
-    with pytest.raises(ValueError, match="beginning"):
+    with pytest.raises(StorageUnavailable, match="beginning"):
         advance(transaction, "one", Position("f", 4))
     assert advance(transaction, "one", Position("f", 0))
     assert transaction.changed
-    with pytest.raises(ValueError, match="beginning"):
+    with pytest.raises(StorageUnavailable, match="beginning"):
         advance(transaction, "one", Position("e", 4))
     assert stored(transaction) == Position("f", 0)
 

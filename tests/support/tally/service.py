@@ -229,6 +229,7 @@ class TallyServicer(WatchMixin):
         self._changes_bytes = resources.settings.changes_bytes
         self._reached = resources.limits
         self._hub = resources.hub
+        self._writer = resources.writer
         self._most_users = resources.settings.max_batch
 
     async def Add(self, request: Any, _context: Any) -> Any:  # noqa: N802, the contract's name
