@@ -191,11 +191,13 @@ async def _serving(
     transport = server_credentials(settings, files, refresh)
     migrations.check(reading, service.migrations)
 
-    readers = Readers(reading, settings.reader_threads)
+    readers, bus = Readers(reading, settings.reader_threads), None
 
     def move() -> None:
         """Have all but the writer connect anew."""
         readers.move()
+        if bus is not None:
+            bus.move()
         if leasing is not None:
             leasing.dispose()
 

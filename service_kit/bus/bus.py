@@ -50,6 +50,7 @@ class Bus:
         self._replica = replica
         self._batches = batches
         self._learn = learn
+        self._readers = readers
         self._limits = limits
         self._most_bytes = settings.bus_batch_bytes
         self._most_signals = settings.bus_waiting_signals
@@ -87,6 +88,10 @@ class Bus:
             if self._sending is not None:
                 await asyncio.wait([self._sending], timeout=_CLOSE_SECONDS)
             await self._engine.close()
+
+    def move(self) -> None:
+        """Read from where the database is now, for it may be on another server. In any thread."""
+        self._readers.move()
 
     # --- What is told --------------------------------------------------------------------------
 

@@ -6,12 +6,14 @@ import grpc
 import pytest
 from sqlalchemy import make_url
 
+from service_kit.rules import Position
 from service_kit.service import main, migrate
 from tests.support.pair import Pair
 from tests.support.serving import METADATA, quick_settings
 from tests.support.tally import service
 from tests.support.tally.running import environment, run_tally
 from tests.support.tally.service import SERVICE, TallySettings
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -104,3 +106,36 @@ async def test_a_primary_that_takes_no_writes_any_more_is_left(
         assert now.revision == before.revision + 1
         changes = await tally.changes("apples", before, before.revision)
         assert not changes.complete
+
+
+async def test_replicas_agree_on_the_epoch_after_a_promotion(
+    pair: Pair, settings: TallySettings
+) -> None:
+    """Each connects anew by itself; one begins the epoch, and the others are in it, also those that
+    write nothing.
+    """
+    async with (
+        run_tally(settings) as one,
+        run_tally(settings) as other,
+        run_tally(settings) as idle,
+    ):
+        replicas = (one, other, idle)
+
+        def positions() -> set[Position]:
+            return {tally.resources.hub.position for tally in replicas}
+
+        assert (await one.add("apples", 1)).sum == 1
+        await until(lambda: {at.revision for at in positions()} == {1}, 20)
+        pair.catch_up()
+        pair.part()
+        await one.add("apples", 2)
+        await other.add("apples", 4)
+        await until(lambda: {at.revision for at in positions()} == {3}, 20)
+        ((epoch, _),) = positions()
+        pair.fail_over()
+        assert (await other.add("apples", 8)).sum == 9
+        assert (await one.add("apples", 16)).sum == 25
+        await until(lambda: len(positions()) == 1, 20)
+        (now,) = positions()
+    assert now.epoch != epoch
+    assert now.revision == 3
