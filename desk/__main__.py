@@ -29,7 +29,7 @@ from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.process import garbage, logs
-from service_kit.process.about import VERSION, show_process
+from service_kit.process.about import show_process
 from service_kit.process.health import Health
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
@@ -53,7 +53,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
     show_process("desk", metrics.registry)
     authenticator, keys = open_authenticator(settings, metrics.registry, metrics_prefix=PREFIX)
     tracing = open_tracing(
-        settings, "desk", VERSION, metrics.registry, prefix=PREFIX, reached=metrics.limits.reached
+        settings, "desk", metrics.registry, prefix=PREFIX, reached=metrics.limits.reached
     )
     refresh_seconds = settings.credentials_refresh_seconds
     present = presented(settings.credential_file, refresh_seconds)

@@ -44,7 +44,7 @@ from service_kit.authentication.settings import open_authenticator
 from service_kit.channels.connections import connections
 from service_kit.names import CANARY_TO
 from service_kit.process import garbage, logs
-from service_kit.process.about import VERSION, show_process
+from service_kit.process.about import show_process
 from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
 from service_kit.tls.own_files import open_files
@@ -68,7 +68,6 @@ async def serve(settings: Settings) -> None:
     tracing = open_tracing(
         settings,
         "edge",
-        VERSION,
         metrics.registry,
         prefix="parley_edge_",
         reached=metrics.limits.reached,

@@ -35,7 +35,7 @@ from service_kit.bus.opening import bus_of, opened_bus
 from service_kit.channels.connections import connections
 from service_kit.leases.leases import Leases
 from service_kit.process import garbage, logs
-from service_kit.process.about import VERSION, show_process
+from service_kit.process.about import show_process
 from service_kit.process.health import Health
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.metrics_server import serve_metrics
@@ -211,7 +211,7 @@ async def _serving(
     limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
     limits.show(settings)
     show_process(service.name, registry)
-    tracing = open_tracing(settings, service.name, VERSION, registry, reached=limits.reached)
+    tracing = open_tracing(settings, service.name, registry, reached=limits.reached)
     encode, encode_for_everything = service.encode, service.encode_for_everything
     if tracing is not None:
         encode = encoding(encode)

@@ -141,7 +141,6 @@ class SpanQueue:
 def open_tracing(
     settings: TracingSettings,
     part: str,
-    version: str,
     registry: CollectorRegistry,
     *,
     prefix: str = "",

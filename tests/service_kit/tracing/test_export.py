@@ -106,7 +106,7 @@ def test_the_end_does_not_wait_for_a_collector_that_hangs() -> None:
 def test_spans_arrive_with_the_part_that_made_them() -> None:
     with Collector() as collector:
         settings = Settings(traces_endpoint=collector.endpoint, traces_sample_rate=1)
-        tracing = open_tracing(settings, "some", "1", CollectorRegistry())
+        tracing = open_tracing(settings, "some", CollectorRegistry())
         assert tracing is not None
         Asked(tracing, "packet X").end("ok", 0)
         tracing.close()
@@ -118,7 +118,7 @@ def test_a_collector_that_is_away_is_no_failure(tmp_path: Path) -> None:
     settings = Settings(
         traces_endpoint="http://127.0.0.1:1", traces_sample_rate=1, traces_timeout_seconds=0.2
     )
-    tracing = open_tracing(settings, "some", "1", registry)
+    tracing = open_tracing(settings, "some", registry)
     assert tracing is not None
     Asked(tracing, "packet X").end("ok", 0)
     tracing.close()
@@ -126,7 +126,7 @@ def test_a_collector_that_is_away_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_without_an_address_nothing_is_made() -> None:
-    assert open_tracing(Settings(), "some", "1", CollectorRegistry()) is None
+    assert open_tracing(Settings(), "some", CollectorRegistry()) is None
 
 
 @pytest.mark.parametrize(
