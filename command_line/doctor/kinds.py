@@ -109,6 +109,7 @@ class Kind(Enum):
     TARGET_OTHER_CALLER = _ERROR, "a running service takes the credential for another caller's"
     EDGE_UNREACHABLE = _ERROR, "the edge does not answer"
     EDGE_NOT_READY = _ERROR, "the edge serves nobody"
+    EDGE_DEAF = _ERROR, "what an edge writes to itself does not come back: it tells people nothing"
     EDGE_MISSES_SERVICE = _WARNING, "the edge does not reach a service, so its features fail"
 
     # Replicas, and how they hear one another.

@@ -17,7 +17,8 @@ from command_line.doctor.checks.versions import of_version, version_in
 from command_line.doctor.deployment import Deployment, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
-from command_line.serve.parts import WILDCARDS
+from command_line.doctor.replicas import addresses_of
+from command_line.serve.parts import HTTP_PORT, SERVICES, WILDCARDS
 
 _SECONDS = 3.0
 _STALE_SECONDS = 3600.0
@@ -50,8 +51,22 @@ async def check_edges(deployment: Deployment, address: str) -> Findings:
         host = WILDCARDS.get(edge.settings.host, edge.settings.host)
         url = f"http://[{host}]" if ":" in host else f"http://{host}"
         url = f"{url}:{edge.settings.port}"
-    for finding in of_edge(deployment, await in_thread(look, url)):
-        yield finding
+    for one in await _replicas_of(url):
+        for finding in of_edge(deployment, await in_thread(look, one)):
+            yield finding
+
+
+async def _replicas_of(url: str) -> list[str]:
+    """The addresses of all edges of a name; the name itself where TLS has to be spoken with it."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        return [url]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    found = await addresses_of(f"dns:///{host}:{parts.port or HTTP_PORT}")
+    # Where one name has an address of each kind, as localhost has, it is one edge.
+    of_kind = [one for one in found if one.startswith("[")] or list(found)
+    plain = [one for one in found if not one.startswith("[")]
+    return [f"http://{one}" for one in plain or of_kind]
 
 
 def look(url: str) -> EdgeState:
@@ -61,7 +76,7 @@ def look(url: str) -> EdgeState:
     connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
     try:
         began = time.time()
-        connection.request("GET", "/readyz")
+        connection.request("GET", "/readyz?verbose")
         response = connection.getresponse()
         ended = time.time()
         body = response.read(65_536)
@@ -107,9 +122,20 @@ def of_edge(deployment: Deployment, state: EdgeState) -> Iterator[Finding]:
             Kind.EDGE_UNREACHABLE, "edge", f"{state.url}/readyz: {state.problem}", (cure,)
         )
         return
-    missing = [name for name, reached in state.state.items() if reached is False]
-    missing = [name for name in missing if name not in {"ready", "draining"}]
-    if not state.ready:
+    missing = [name for name in SERVICES if state.state.get(name) is False]
+    if state.state.get("canary") is False:
+        problems = state.state.get("problems")
+        said = problems.get("canary", "") if isinstance(problems, dict) else ""
+        yield Finding(
+            Kind.EDGE_DEAF,
+            "edge",
+            f"{state.url}/readyz says of its canary: {said or 'it does not come back'}",
+            (
+                f"curl -s '{state.url}/readyz?verbose'",
+                "# restart this edge, and look whether replicas of messaging hear one another",
+            ),
+        )
+    elif not state.ready:
         reason = "it is draining" if state.state.get("draining") else f"without {missing}"
         yield Finding(
             Kind.EDGE_NOT_READY,

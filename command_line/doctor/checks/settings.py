@@ -119,6 +119,7 @@ def shared(deployment: Deployment) -> Iterator[Finding]:
     """Addresses and databases that two parts are to have."""
     listening: dict[tuple[str, str], str] = {}
     databases: dict[str, Part] = {}
+    taken = {port for part in deployment.usable for _, _, port in _addresses(part)}
     for part in deployment.usable:
         for setting, host, port in _addresses(part):
             key = (WILDCARDS.get(host, host), port)
@@ -130,7 +131,7 @@ def shared(deployment: Deployment) -> Iterator[Finding]:
                     Kind.LISTENING_TWICE,
                     name,
                     f"{host}:{port} is also that of {listening[key]}",
-                    (deployment.setting(name, _another(setting, host, port)),),
+                    (deployment.setting(name, _another(setting, host, port, taken)),),
                 )
             listening.setdefault(key, name)
         if not part.is_service:
@@ -162,9 +163,10 @@ def _addresses(part: Part) -> Iterator[tuple[str, str, str]]:
         yield "metrics_port", settings.metrics_host, str(settings.metrics_port)
 
 
-def _another(setting: str, host: str, port: str) -> str:
-    """An address that is another one."""
-    other = str(int(port) + 1) if int(port) < 65_535 else "1024"
+def _another(setting: str, host: str, port: str, taken: set[str]) -> str:
+    """An address that no part is to listen on."""
+    ports = (str(number) for number in (*range(int(port), 65_536), *range(1024, int(port))))
+    other = next(one for one in ports if one not in taken)
     if setting != "listen":
         return other
     return f"[{host}]:{other}" if ":" in host else f"{host}:{other}"

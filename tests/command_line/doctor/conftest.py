@@ -24,9 +24,7 @@ from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import make_credential
 from tests.support import system
 from tests.support.callers import write_accepted
-from tests.support.system import SERVICES, copy_database
-
-PORTS = {"messaging": 7101, "negotiation": 7102, "moderation": 7103}
+from tests.support.system import SERVICES, copy_database, free_port
 
 
 class World:
@@ -48,14 +46,20 @@ class World:
             "PARLEY_DESK_TOKEN_SECRET_FILE": self.path("token.key"),
             "PARLEY_MODERATION_TOKEN_SECRET_FILE": self.path("token.key"),
         }
+        # Nobody listens there, whatever else runs on this machine.
+        self.ports = {part: free_port() for part in (*SERVICES, "edge", "desk")}
+        self.set("edge", "PORT", self.ports["edge"])
+        self.set("desk", "PORT", self.ports["desk"])
+        self.set("desk", "MODERATION_TARGET", f"127.0.0.1:{self.ports['moderation']}")
         for name in SERVICES:
+            self.set(name, "LISTEN", f"127.0.0.1:{self.ports[name]}")
             copy_database(name, folder / f"{name}.sqlite3")
             self.set(name, "DATABASE_URL", f"sqlite:///{self.path(f'{name}.sqlite3')}")
             self.set(name, "CREDENTIALS_FILE", self.path("accepted"))
-            self.set("edge", f"{name.upper()}_TARGET", f"127.0.0.1:{PORTS[name]}")
+            self.set("edge", f"{name.upper()}_TARGET", f"127.0.0.1:{self.ports[name]}")
             for other in SERVICES:
                 if other != name:
-                    self.set(name, f"{other.upper()}_TARGET", f"127.0.0.1:{PORTS[other]}")
+                    self.set(name, f"{other.upper()}_TARGET", f"127.0.0.1:{self.ports[other]}")
                     self.set(name, f"{other.upper()}_CREDENTIAL_FILE", self.path(f"{name}.key"))
         self.write()
 

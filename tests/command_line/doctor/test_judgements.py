@@ -263,6 +263,10 @@ def test_a_service_that_stops_is_named(world: World) -> None:
         ),
         (EdgeState("http://edge", problem="refused"), [Kind.EDGE_UNREACHABLE]),
         (
+            EdgeState("http://edge", state={"messaging": True, "canary": False}),
+            [Kind.EDGE_DEAF],
+        ),
+        (
             EdgeState("http://edge", ready=True, keys_fetched_at=0),
             [Kind.JWKS_STALE],
         ),

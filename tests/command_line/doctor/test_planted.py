@@ -53,11 +53,11 @@ def two_sources_of_keys(world: World) -> None:
 
 
 def same_port(world: World) -> None:
-    world.set("negotiation", "LISTEN", "127.0.0.1:7101")
+    world.set("negotiation", "LISTEN", f"127.0.0.1:{world.ports['messaging']}")
 
 
 def same_metrics(world: World) -> None:
-    world.set("messaging", "METRICS_PORT", "8080")
+    world.set("messaging", "METRICS_PORT", world.ports["edge"])
 
 
 def batches_too_large(world: World) -> None:
