@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 PORT ?= 8080
 DATA ?= .data/parley
 KILLS ?= 20
+FAULTS ?= 20
+BUS ?= mixed
 DATABASE ?= sqlite
 TALKERS ?= 20
 BENCH ?=
@@ -25,7 +27,7 @@ BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory 
 PACKAGES := bench command_line desk edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo web up test conformance nightly check documents pictures protos bench crash
+.PHONY: help setup node demo web up test conformance nightly check documents pictures protos bench crash trial
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +90,9 @@ test: $(READY) $(NODE_READY) ## Run all tests, and name the slowest
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 	@$(BIN)/python -m tests.crash.sagas --database $(DATABASE)
+
+trial: $(READY) ## Strike several processes of each part, NATS and PostgreSQL while people talk (FAULTS=20 BUS=mixed TALKERS=20 SEED=7)
+	@$(BIN)/python -m tests.crash.replicas --faults $(FAULTS) --bus $(BUS) --talkers $(TALKERS) $(if $(SEED),--seed $(SEED))
 
 conformance: $(READY) $(NODE_READY) ## Try client libraries over bad lines (SECONDS=60 SEED=7 ADAPTER=python DATABASE=sqlite)
 	@$(BIN)/python -m conformance --seconds $(SECONDS) --database $(DATABASE) \

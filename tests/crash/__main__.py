@@ -66,6 +66,19 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Outcome:
         )
 
 
+def keep(outcome: Outcome, folder: Path) -> bool:
+    """Show and write down what tells of broken promises; tells whether there are any."""
+    for violation in outcome.violations[:_SHOWN_VIOLATIONS]:
+        print(violation)
+    if not outcome.violations:
+        return False
+    for name, record in outcome.recording.items():
+        (folder / f"{name}.txt").write_text("\n".join(map(str, record.events)))
+        if record.told is not None:
+            (folder / f"{name}.told.txt").write_text("\n".join(map(str, record.told)))
+    return True
+
+
 def main() -> int:
     """Returns the exit code: 1 when a promise was broken, and then all that tells of it is kept."""
     arguments = _arguments()
@@ -74,14 +87,7 @@ def main() -> int:
     try:
         outcome = _run(arguments, folder)
         print(outcome.summary())
-        for violation in outcome.violations[:_SHOWN_VIOLATIONS]:
-            print(violation)
-        failed = bool(outcome.violations)
-        if failed:
-            for name, record in outcome.recording.items():
-                (folder / f"{name}.txt").write_text("\n".join(map(str, record.events)))
-                if record.told is not None:
-                    (folder / f"{name}.told.txt").write_text("\n".join(map(str, record.told)))
+        failed = keep(outcome, folder)
     finally:
         if failed:
             print(f"the logs, and what each device sent, heard and was told, are in {folder}")

@@ -77,10 +77,14 @@ async def listen(talker: Talker) -> None:
 
 
 async def join_talkers(
-    system: System, count: int, seed: int, traffic: asyncio.Event
+    system: System,
+    count: int,
+    seed: int,
+    traffic: asyncio.Event,
+    recorder: Callable[[DeviceRecord], Recorder] = Recorder,
 ) -> list[Talker]:
     """The devices of `count` people; every third has two. Each talks with four others at most.
-    `traffic` is set whenever one of them sends a packet.
+    `traffic` is set whenever one of them sends a packet, and `recorder` writes it down.
     """
     random = Random(seed)
     users = [f"talker{number}" for number in range(count)]
@@ -97,7 +101,7 @@ async def join_talkers(
                 system.urls,
                 token,
                 subprotocol=subprotocol,
-                observer=Recorder(record),
+                observer=recorder(record),
                 traffic=traffic,
                 # Of two devices one keeps its outbox and its position in a file.
                 file=None if len(talkers) % 2 else system.folder / f"{name}.sqlite3",

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -21,10 +21,12 @@ from tests.crash.recording import (
     Answered,
     Commanded,
     Connected,
+    DeviceRecord,
     Filed,
     Granted,
     History,
     Listed,
+    Recorder,
     Recording,
     Refused,
     Restarted,
@@ -59,6 +61,8 @@ _MODERATION = {
     "open_reports_limit": 10_000,
     "statements_hours": 3 / 3600,
 }
+# Whatever else is struck, moderation may be away.
+_SPARE_MODERATION = frozenset({"edge", "messaging", "negotiation"})
 _MODERATORS = ("moderator1", "moderator2")
 # Who comes while moderation is away might be muted, and nobody knows.
 _EDGE = {"moderation_down": "refuse", "moderation_timeout_seconds": 2}
@@ -149,10 +153,21 @@ def empty_system(folder: Path, server: Postgresql | None = None) -> Iterator[Sys
         yield stack.enter_context(system)
 
 
+Disturb = Callable[[asyncio.Event, Callable[[Strike], None]], Awaitable[None]]
+"""Disturbs a system and tells of each strike; the event is set whenever a packet is sent.
+
+It returns when everything is in service again.
+"""
+
+
 async def run_trial(
-    system: System, plan: Plan, report: Callable[[Progress], None] = lambda progress: None
+    system: System,
+    plan: Plan,
+    report: Callable[[Progress], None] = lambda progress: None,
+    disturb: Disturb | None = None,
+    recorder: Callable[[DeviceRecord], Recorder] = Recorder,
 ) -> Outcome:
-    """Start the parts of `system`, talk, kill, and check."""
+    """Start the parts of `system`, talk, kill them or `disturb` them otherwise, and check."""
     began = time.monotonic()
     system.settings["negotiation"] = {**_TIMES, **system.settings.get("negotiation", {})}
     system.settings["moderation"] = {**_MODERATION, **system.settings.get("moderation", {})}
@@ -162,7 +177,7 @@ async def run_trial(
     traffic = asyncio.Event()
     progress: list[Progress] = []
     async with AsyncExitStack() as stack:
-        talkers = await join_talkers(system, plan.talkers, plan.seed, traffic)
+        talkers = await join_talkers(system, plan.talkers, plan.seed, traffic, recorder)
         for talker in talkers:
             stack.push_async_callback(talker.device.close)
 
@@ -171,7 +186,6 @@ async def run_trial(
             report(progress[-1])
 
         deciding = await stack.enter_async_context(moderators(system, _MODERATORS, plan.seed))
-        killer = Killer(system, Random(plan.seed), traffic, struck)
         enough = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             listening = [group.create_task(listen(talker)) for talker in talkers]
@@ -181,7 +195,10 @@ async def run_trial(
                 for talker in talkers
             ]
             talking += [group.create_task(one.moderate(enough)) for one in deciding]
-            await killer.run(plan.kills)
+            if disturb is None:
+                await Killer(system, Random(plan.seed), traffic, struck).run(plan.kills)
+            else:
+                await disturb(traffic, struck)
             enough.set()
             await asyncio.wait(talking)
             await quiet(system)
@@ -192,7 +209,7 @@ async def run_trial(
             await _settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
-    kills = sum("moderation" in one.strike.victims for one in progress)
+    kills = sum(not _SPARE_MODERATION.issuperset(one.strike.victims) for one in progress)
     violations = check(recording, history, books, kills)
     seconds = time.monotonic() - began
     return Outcome(plan, progress, recording, history, books, violations, seconds)
