@@ -27,7 +27,7 @@ from tests.support.inbox import Inbox
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
 from tests.support.postgresql import Postgresql
-from tests.support.system import SERVICES, System, free_port
+from tests.support.system import SERVICES, Part, System, free_port
 from tests.system.deals import Deal, begin
 from tests.system.scenes import Scene
 
@@ -123,7 +123,7 @@ def observed_system(
     tmp_path_factory: pytest.TempPathFactory, collector: Collector, postgresql: Postgresql
 ) -> Iterator[System]:
     """All services, two edges and a desk, which show their metrics, and of which every packet is in
-    a trace. Messaging is on PostgreSQL, for what databases show differs.
+    a trace. Messaging has two replicas on PostgreSQL, for what databases show differs.
     """
     told = {"traces_endpoint": collector.endpoint}
     with (
@@ -135,8 +135,17 @@ def observed_system(
             settings = system.settings.setdefault(name, {})
             settings.update(told, metrics_port=free_port())
         system.start_services(*SERVICES)
-        for _ in range(2):
-            system.start_edge(**told, traces_sample_rate=1)
+        second = free_port()
+        environment = system.environment_of("messaging")
+        environment["PARLEY_MESSAGING_LISTEN"] = f"127.0.0.1:{second}"
+        environment["PARLEY_MESSAGING_METRICS_PORT"] = "0"
+        log = system.folder / "second.log"
+        system.parts.append(
+            Part("second", ["messaging_service", "serve"], environment, log, second)
+        )
+        # Each edge has a replica of its own.
+        for target in (system.target("messaging"), f"127.0.0.1:{second}"):
+            system.start_edge(**told, traces_sample_rate=1, messaging_target=target)
         system.start_desk(
             traces_endpoint=collector.endpoint, traces_sample_rate=1, metrics_port=free_port()
         )

@@ -3,6 +3,7 @@
 import time
 
 from parley_protocol.packets import Op
+from tests.support.client import Client
 from tests.support.collector import Collector, Span, names
 from tests.support.moderator import moderating
 from tests.support.system import System
@@ -42,6 +43,28 @@ async def test_one_trace_goes_from_the_packet_to_the_commit_and_the_push(
     assert spans["write"].links == {(root.trace, spans["transaction"].id)}
     assert spans["push messaging"].parent == root.id
     assert len({one.id for one in collector.of(root.trace)}) == len(collector.of(root.trace))
+
+
+async def test_the_trace_goes_on_at_the_edge_of_another_replica(
+    observed_system: System, collector: Collector, alice: str, bob: str
+) -> None:
+    """What replicas tell one another bears the trace of its cause."""
+    began_ns = time.time_ns()
+    at_first, at_second = observed_system.urls
+    writer = await Client.open(at_first, observed_system.token(alice))
+    reader = await Client.open(at_second, observed_system.token(bob))
+    await writer.write(bob, "Hello")
+    await reader.expect(Op.ALERT_NEW_MSG)
+    await writer.close()
+    await reader.close()
+
+    def find() -> list[set[tuple[str, str]]]:
+        roots = [one for one in collector.named("packet CREATE MSG") if one.began_ns > began_ns]
+        found = [names(collector.of(one.trace)) for one in roots]
+        return [one for one in found if ("edge", "push messaging") in one]
+
+    (found,) = await eventually(find)
+    assert ("messaging", "commit") in found
 
 
 async def test_many_of_one_transaction_have_each_their_own_trace(
