@@ -104,6 +104,11 @@ class Attendance:
         """Give those who are followed."""
         return list(self._here)
 
+    def there(self) -> list[str]:
+        """Give those who are followed, and those in a short absence."""
+        absent = [user for user, absence in self._absent.items() if not absence.final]
+        return [*self._here, *(user for user in absent if user not in self._here)]
+
     def take_gone(self, now: float, most: int) -> list[Gone]:
         """Take up to `most` people whose absence has lasted."""
         due = now - self._allowed

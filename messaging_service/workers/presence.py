@@ -79,6 +79,8 @@ class PresenceTracker:
         self._waiting: dict[str, Attend] = {}
         self._writing: asyncio.Task[None] | None = None
         self._remembered = 0.0
+        # How often the database had moved when it was last compared with who is here.
+        self._moves = self._readers.moves
         self._loop = asyncio.get_running_loop()
         self._tick_seconds = min(_LONGEST_TICK_SECONDS, settings.presence_absence_seconds / 4)
         self._timer: asyncio.TimerHandle | None = None
@@ -185,16 +187,38 @@ class PresenceTracker:
 
     def _write_soon(self) -> None:
         due = self._loop.time() - self._remembered >= REMEMBER_SECONDS and len(self._attendance)
-        if (self._waiting or due) and self._writing is None and self._timer is not None:
+        moved = self._moves != self._readers.moves
+        if (self._waiting or due or moved) and self._writing is None and self._timer is not None:
             self._writing = self._loop.create_task(self._write_and_remember())
 
     async def _write_and_remember(self) -> None:
         try:
+            if self._moves != self._readers.moves:
+                await self._compare()
             await self._write()
             if self._loop.time() - self._remembered >= REMEMBER_SECONDS:
                 await self._remember()
         finally:
             self._writing = None
+
+    async def _compare(self) -> None:
+        """Have a database that may have gone back know who is here, and who is no longer."""
+        moves, wall = self._readers.moves, _wall_clock()
+        try:
+            seen_at, online = await self._readers.run(attendance.find_unattended)
+            replica, most = self._leases.replica, len(self._attendance) + self._batch
+            people = await self._readers.run(attendance.find_people, replica, most)
+        except StorageUnavailable:
+            # It was logged, and the timer comes again.
+            return
+        self._moves = moves
+        now = self._loop.time()
+        for user in self._attendance.there():
+            self._waiting.setdefault(user, Attend(user, here=True, at=wall))
+        for user in people:
+            self._attendance.recall(user, wall, now, final=False)
+        for user, invisible in online:
+            self._attendance.recall(user, seen_at, now, final=invisible)
 
     async def _write(self) -> None:
         """Store what waits, a batch at a time; what can not be stored now waits for the timer."""

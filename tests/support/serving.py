@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine
 
 from service_kit.authentication.callers import Caller, Methods
 from service_kit.authentication.credentials import Metadata
+from service_kit.process.settings import Timeouts
 from service_kit.service import Service
 from service_kit.storage.clock import take_position
 from service_kit.storage.engines import Role, open_engine
@@ -54,7 +55,9 @@ def opened(database_url: str | URL, role: Role = "writer", **options: Any) -> It
 @contextmanager
 def locked(database_url: str, **options: Any) -> Iterator[Connection]:
     """The write lock of a database, held as by another process; what it writes is rolled back."""
-    with opened(database_url, **options) as engine, engine.connect() as holder:
+    # For as long as the test likes.
+    held = {"timeouts": Timeouts(idle_transaction=3600), **options}
+    with opened(database_url, **held) as engine, engine.connect() as holder:
         take_position(holder)
         yield holder
 

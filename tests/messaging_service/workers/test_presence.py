@@ -10,7 +10,7 @@ import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain.presence import Presence
@@ -21,7 +21,8 @@ from messaging_service.storage.attendance import (
     find_gone_attenders,
     find_unattended,
 )
-from messaging_service.storage.tables import attending
+from messaging_service.storage.tables import attendance, attending
+from messaging_service.storage.tables import presence as presence_table
 from messaging_service.workers.presence import PresenceTracker
 from service_kit.leases.leases import Leases
 from service_kit.process.background import background
@@ -395,6 +396,8 @@ class Counted:
 
 
 class Nobody:
+    moves = 0
+
     async def run(self, function: Any) -> Any:
         assert function is find_unattended
         return 0, []
@@ -492,3 +495,25 @@ async def test_until_when_it_is_known_is_stored_while_people_are_there(
             online += [(user, False) for user in find_attendance(connection, ["a", "nobody"])]
     assert before < at <= time.time_ns() // 1_000_000
     assert online == [("a", False)]
+
+
+@SEVERAL
+async def test_a_database_that_went_back_hears_again_who_is_here(
+    processes: tuple[Process, Process, AsyncExitStack], database: TalkingDatabase
+) -> None:
+    """It lacks that somebody came, and that somebody left; both are stored and told once more."""
+    first, _, _ = processes
+    first.tracker.observe(["a", "c"], [])
+    await until(lambda: first.told == [("a", True), ("c", True)])
+    first.tracker.observe([], ["c"])
+    await until(lambda: ("c", False) in first.told)
+    mine = {"user_id": "c", "replica": first.leases.replica, "seen_at": 0}
+    with database.engine.begin() as connection:
+        connection.execute(delete(attendance).where(attendance.c.user_id == "a"))
+        connection.execute(insert(attendance), mine)
+        for user, online in (("a", False), ("c", True)):
+            away = update(presence_table).where(presence_table.c.user_id == user)
+            connection.execute(away.values(online=online))
+    first.readers.move()
+    await until(lambda: first.told[3:] == [("a", True), ("c", False)])
+    assert attended(first) == {"a": {first.leases.replica}}
