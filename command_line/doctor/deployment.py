@@ -259,10 +259,11 @@ def _read_part(name: str, environment: Mapping[str, str]) -> Part:
 @contextmanager
 def _environment(environment: Mapping[str, str]) -> Iterator[None]:
     """Have this environment for the length of a block, for settings are read from there alone."""
-    before = dict(os.environ)
+    # It may be the environment itself, which is emptied.
+    before, given = dict(os.environ), dict(environment)
     try:
         os.environ.clear()
-        os.environ.update(environment)
+        os.environ.update(given)
         yield
     finally:
         os.environ.clear()

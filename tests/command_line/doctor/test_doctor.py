@@ -123,6 +123,7 @@ async def test_the_environment_or_a_folder_is_looked_at(world: World, tmp_path: 
     """Settings without which a part does not start say that parts are run by them."""
     result = await doctor("--json", **world.variables)
     assert json.loads(result.stdout)["examined"] == "the settings of the environment"
+    assert names(result) == {"target-unreachable", "edge-unreachable"}
     assert set(json.loads(result.stdout)["parts"]) == {
         "messaging",
         "negotiation",

@@ -1,0 +1,59 @@
+"""The image of the command line: it holds what the doctor needs, in the place of any part."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from tests.support.compose import read_compose
+from tests.support.images import ROOT, Dockerfile, Image
+
+PARTS = {"messaging", "negotiation", "moderation", "edge", "desk"}
+
+
+def test_the_image_copies_what_is_let_through() -> None:
+    """It is made as those of the parts are."""
+    dockerfile = Dockerfile("deploy/tools")
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    let_through = {line[1:] for line in lines if line.startswith("!")}
+    for source in dockerfile.copied:
+        assert (ROOT / source).exists()
+        assert source in let_through or source.partition("/")[0] in let_through, source
+    assert dockerfile.arguments("USER") == ["10001:10001"]
+    assert "--require-hashes" in " ".join(dockerfile.arguments("RUN"))
+
+
+def test_the_doctor_runs_in_the_image(image: Callable[[str], Image], tmp_path: Path) -> None:
+    """With the settings of one part, as in the place of its container."""
+    made = image("deploy/tools")
+    environment = made.environment | {
+        "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{tmp_path / 'messaging.sqlite3'}",
+        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(tmp_path / "accepted"),
+    }
+    python = str(made.root / "opt/venv/bin/python")
+    done = subprocess.run(
+        [python, "-m", "command_line", "doctor", "--json"],
+        cwd=made.workdir,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    told = json.loads(done.stdout)
+    assert told["parts"] == ["messaging"]
+    assert {one["name"] for one in told["findings"]} == {"file-unreadable", "database-missing"}
+
+
+def test_it_stands_in_the_place_of_every_part() -> None:
+    """Compose merges the two files: settings, secrets and networks are those of the part."""
+    beside = yaml.safe_load((ROOT / "deploy" / "tools" / "compose.yml").read_text("utf-8"))
+    assert set(beside["services"]) == PARTS
+    assert read_compose()["services"].keys() >= PARTS
+    for service in beside["services"].values():
+        assert service.keys() == {"image", "build", "command"}
+        assert service["command"][:4] == ["python", "-m", "command_line", "doctor"]
+    assert json.loads(Dockerfile("deploy/tools").arguments("CMD")[-1]) == service["command"]
