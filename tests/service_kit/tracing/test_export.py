@@ -1,5 +1,7 @@
 """The way to the collector: bounded, beside the work, and never in it."""
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -155,3 +157,23 @@ def test_settings_that_say_nothing_good_are_refused(given: dict[str, Any], words
 )
 def test_the_path_is_that_of_the_protocol_unless_there_is_one(given: str, meant: str) -> None:
     assert Settings(traces_endpoint=given).traces_endpoint == meant
+
+
+def test_a_part_without_traces_does_not_even_load_what_makes_them() -> None:
+    """So that they need not be installed, and cost neither memory nor the time of a start."""
+    program = (
+        "import edge.__main__, messaging_service.__main__, desk.__main__, sys;"
+        "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))"
+        " for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_part_that_is_to_make_traces_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In words that `python -m edge` writes on one line, with exit code 2."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    settings = Settings(traces_endpoint="http://127.0.0.1:1")
+    with pytest.raises(ValueError, match=r"PARLEY_SOME_TRACES_ENDPOINT is set, .*tracing\.txt"):
+        open_tracing(settings, "some", CollectorRegistry())
