@@ -19,6 +19,7 @@ from nats.errors import Error
 from service_kit.bus.engine import BusNotThere, Listener
 from service_kit.process.settings import ServiceSettings
 from service_kit.storage.announcements import Announcement
+from service_kit.tls.contexts import ClientContext
 
 _CONNECT_SECONDS = 5
 _CLOSE_SECONDS = 2.0
@@ -225,12 +226,13 @@ class NatsBus:
 def options_of(settings: ServiceSettings) -> dict[str, Any]:
     """The options of the client. Raises ValueError for an address that is none."""
     prefix = settings.model_config.get("env_prefix", "")
-    servers, user = [], ""
+    servers, user, secure = [], "", False
     for one in (settings.bus_url or "").split(","):
         address = urlsplit(one.strip())
         if address.scheme not in {"nats", "tls", "ws", "wss"} or not address.hostname:
             raise ValueError(f"{prefix}BUS_URL: is not nats://host:port, nor several with commas")
         user = user or address.username or ""
+        secure = secure or address.scheme in {"tls", "wss"}
         servers.append(one.strip())
     options: dict[str, Any] = {
         "servers": servers,
@@ -241,6 +243,8 @@ def options_of(settings: ServiceSettings) -> dict[str, Any]:
         "connect_timeout": _RETRY_SECONDS,
         "ping_interval": _PING_SECONDS,
     }
+    if secure:
+        options["tls"] = ClientContext.of(settings)
     path = settings.bus_password_file
     if path is not None:
         if any(urlsplit(one).password for one in servers):
