@@ -25,6 +25,8 @@ from service_kit.process.background import Work, background
 from service_kit.resources import Resources
 from service_kit.retention import retention
 from service_kit.service import Service, main
+from service_kit.storage.writer import Events
+from service_kit.watch.hub import HeardEvent
 
 
 @asynccontextmanager
@@ -33,6 +35,13 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     presence = PresenceTracker(resources)
     typing = TypingTracker(resources)
     resources.hub.observe(presence.observe)
+
+    def hear(events: Events) -> None:
+        for recipients, heard in events:
+            if isinstance(heard, HeardEvent) and (signal := translation.typing_heard(heard.event)):
+                typing.hear(recipients[0], signal)
+
+    resources.hub.observe_heard(hear)
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)
     under = resources.leases.under
     works: dict[str, Work] = {"retention": under("retention", retention(resources, FORGETTINGS))}

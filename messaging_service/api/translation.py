@@ -160,6 +160,14 @@ def watermark(given: Watermark) -> pb.Watermark:
     return moved
 
 
+def typing_heard(heard: object) -> events.Typing | None:
+    """Give the typing signal of an event that another replica told; None for another event."""
+    if not isinstance(heard, pb.Event) or not heard.HasField("typing"):
+        return None
+    told = heard.typing
+    return events.Typing(told.conversation_id, told.user, told.typing, told.lifetime_ms)
+
+
 def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     """Translate an event and its recipients, who are all shown the same of its message."""
     reader = recipients[0] if recipients else ""

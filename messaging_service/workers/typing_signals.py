@@ -59,6 +59,17 @@ class TypingTracker:
         """End what either of two sees of the other's typing."""
         self._tell(self._typists.end_between(one, other))
 
+    def hear(self, peer: str, signal: Typing) -> None:
+        """Note what another replica has told, so that whichever learns of its end can tell that."""
+        if not signal.typing:
+            self._typists.end(signal.user, signal.conversation_id)
+            return
+        typist = Typist(signal.user, signal.conversation_id, peer)
+        if dropped := self._typists.begin(typist, self._loop.time()):
+            self._reached("typing_people")
+            self._tell([dropped])
+        self._wait()
+
     def close(self) -> None:
         """Tell nothing more."""
         if self._timer is not None:

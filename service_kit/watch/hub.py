@@ -97,6 +97,7 @@ class WatchHub:
         self._followers: dict[str, set[Watcher]] = {}
         self._followers_of_everything: set[Watcher] = set()
         self._observe: Callable[[list[str], list[str]], None] | None = None
+        self._observe_heard: Callable[[Events], None] | None = None
         self._closed = False
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
@@ -152,6 +153,12 @@ class WatchHub:
         Quiet followers do not count. It is called once for each change of a watcher.
         """
         self._observe = observe
+
+    def observe_heard(self, observe: Callable[[Events], None]) -> None:
+        """Call `observe(events)`, each a HeardEvent, for what another replica tells that is stored
+        nowhere.
+        """
+        self._observe_heard = observe
 
     def open(self, name: str, *, everything: bool = False) -> Watcher:
         """Open a watcher that follows nobody yet, or everything that is published with a revision.
@@ -259,6 +266,8 @@ class WatchHub:
 
     def hear_ephemeral(self, events: Events) -> None:
         """Tell events of another replica that are stored nowhere, each a HeardEvent."""
+        if self._observe_heard is not None:
+            self._observe_heard(events)
         self._hand_out(self._order.revision, events, heard=True, everywhere=_NOBODY)
 
     def close(self) -> None:

@@ -162,10 +162,12 @@ class System:
         for caller, credential in self.credentials.items():
             self._credential_file(caller).write_text(f"{credential}\n")
         write_accepted(folder / "accepted", self.credentials.__getitem__)
-        self._ports = {name: free_port() for name in SERVICES}
+        # One for each replica of a service.
+        self._ports = {name: [free_port()] for name in SERVICES}
         # By service. A part is told of those that have settings when it starts.
         self.settings: dict[str, dict[str, object]] = {"messaging": messaging_settings}
         self.services: dict[str, Part] = {}
+        self.replicas: dict[str, list[Part]] = {}
         self.parts: list[Part] = []
         # A module that runs the parts, if not they themselves; and what else all are told.
         self.launcher: Sequence[str] = ()
@@ -186,17 +188,22 @@ class System:
         return self.folder / f"{caller}.key"
 
     def target(self, name: str) -> str:
-        """The address of a service."""
-        return f"127.0.0.1:{self._ports[name]}"
+        """The address of a service, with those of all of its replicas."""
+        addresses = self.addresses(name)
+        return addresses[0] if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"
+
+    def addresses(self, name: str) -> list[str]:
+        """The address of each replica of a service."""
+        return [f"127.0.0.1:{port}" for port in self._ports[name]]
 
     def database(self, name: str) -> str:
         """The address of a service's database."""
         return self.environment_of(name)[f"PARLEY_{name.upper()}_DATABASE_URL"]
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """The environment of a service; its own settings come last."""
+    def environment_of(self, name: str, replica: int = 0) -> dict[str, str]:
+        """The environment of a replica of a service; the service's own settings come last."""
         told: dict[str, object] = {
-            "listen": self.target(name),
+            "listen": self.addresses(name)[replica],
             "database_url": f"sqlite:///{self.folder / f'{name}.sqlite3'}",
             "credentials_file": self.folder / "accepted",
         }
@@ -212,20 +219,27 @@ class System:
             for setting, value in (told | self.settings.get(name, {})).items()
         } | dict(self.environment)
 
-    def start_services(self, *names: str) -> None:
+    def start_services(self, *names: str, replicas: int = 1) -> None:
         """Migrate and start services, each of which is told of all of them and of those before.
 
-        A service follows another, and an edge dials it, if that was started before.
+        A service follows another, and an edge dials it, if that was started before. Of several
+        `replicas`, which want PostgreSQL, `services` has the first, and `replicas` all.
         """
         for name in names:
             self.settings.setdefault(name, {})
+            while len(self._ports[name]) < replicas:
+                self._ports[name].append(free_port())
         for name in names:
-            environment = self.environment_of(name)
-            self._migrate(name, environment)
+            self._migrate(name, self.environment_of(name))
             command = [*self.launcher, f"{name}_service", "serve"]
-            part = Part(name, command, environment, self._log(name), self._ports[name])
-            self.services[name] = part
-            self.parts.append(part)
+            started = [
+                Part(name, command, self.environment_of(name, number), self._log(label), port)
+                for number, port in enumerate(self._ports[name])
+                for label in (f"{name}-{number}" if number else name,)
+            ]
+            self.services[name] = started[0]
+            self.replicas[name] = started
+            self.parts += started
 
     def _migrate(self, name: str, environment: Mapping[str, str]) -> None:
         """Migrate the database of a service; a new one of SQLite is a copy of one that was."""
