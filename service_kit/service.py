@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from service_kit.authentication.callers import Methods
 from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.bus.batches import Batches
+from service_kit.bus.engine import BusNotThere
 from service_kit.bus.opening import bus_of, opened_bus
 from service_kit.channels.connections import connections
 from service_kit.leases.leases import Leases
@@ -380,6 +381,9 @@ def main(service: Service[SettingsType]) -> int:
             f"the database is in use by {error}: stop that first; how long a start waits for it is"
             f" {prefix}DATABASE_HANDOVER_SECONDS\n"
         )
+        return 2
+    except BusNotThere as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     except (OSError, migrations.NotMigrated) as error:
         sys.stderr.write(f"{error}\n")

@@ -5,7 +5,7 @@ from typing import Protocol
 from service_kit.storage.announcements import Announcement
 
 
-class BusNotThere(ValueError):  # noqa: N818, the name says what is the case
+class BusNotThere(RuntimeError):  # noqa: N818, the name says what is the case
     """The bus can not be reached at the start."""
 
 

@@ -14,7 +14,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from service_kit.bus.engine import Listener
+from service_kit.bus.engine import BusNotThere, Listener
 from service_kit.storage.announcements import CHANNEL, Announcement, notify
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable
@@ -50,9 +50,13 @@ class PostgresqlBus:
         return self._heard_itself.is_set()
 
     async def start(self, listener: Listener) -> None:
-        """Listen, and wait a moment for its own hello. Raises psycopg.Error."""
+        """Listen, and wait a moment for its own hello. Raises BusNotThere."""
         self._listener = listener
-        self._spawn(await self._connect())
+        try:
+            self._spawn(await self._connect())
+        except psycopg.Error as error:
+            cause = str(error).partition("\n")[0]
+            raise BusNotThere(f"PostgreSQL can not be listened to: {cause}") from error
         if not await self._say_hello():
             self._log.error(
                 "notifications of PostgreSQL do not come back, so the database is looked at again"

@@ -110,7 +110,7 @@ async def test_a_revision_that_is_heard_of_is_read_at_once(hub: WatchHub, source
     hear(hub, 6)
     hear(hub, 7)
     hub.expect(7)
-    assert (hub.hole, source.asked) == (None, [True, False])
+    assert (hub.hole, source.asked) == (None, [True])
 
 
 async def test_too_many_that_wait_end_the_streams(
