@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.service_kit.bus.conftest import Start
+from tests.support.nats import Nats
 from tests.support.postgresql import Postgresql
 from tests.support.serving import Stream
 from tests.support.tally.running import RunningTally
@@ -184,3 +185,46 @@ async def added(replica: RunningTally, name: str, amount: int) -> bool:
     except grpc.aio.AioRpcError:
         return False
     return True
+
+
+@pytest.mark.parametrize("bus", ["postgresql"], indirect=True)
+async def test_nats_goes_away_and_comes_back(start: Start) -> None:
+    """Nothing is lost meanwhile, and then words come again."""
+    server = Nats()
+    try:
+        given = {"bus": "nats", "bus_url": server.url, "bus_poll_seconds": 0.05}
+        async with start(**given) as one, start(**given) as other:
+            await until_counted(one, other)
+            stream = await one.watch(["ann"])
+            server.stop()
+            await eventually(
+                lambda: not any(sample(found, "bus_connected") for found in (one, other))
+            )
+            await other.add("ann", 1)
+            assert [amount for _, amount in await amounts(stream, 1)] == [1]
+            assert sample(one, "bus_heard_total") == 0
+            server.start()
+            await eventually(lambda: all(sample(found, "bus_connected") for found in (one, other)))
+            heard = sample(one, "bus_heard_total")
+            await other.add("ann", 2)
+            assert [amount for _, amount in await amounts(stream, 1)] == [2]
+            await eventually(lambda: sample(one, "bus_heard_total") > heard)
+            assert sample(one, "watch_cut_offs_total", reason="REVISION_GAP") == 0
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("bus", ["postgresql"], indirect=True)
+async def test_notifications_that_do_not_come_back_are_said_and_the_clock_is_read(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As behind a pooler that shares connections between transactions."""
+    monkeypatch.setattr("service_kit.bus.postgresql._ECHO_SECONDS", 0.1)
+    monkeypatch.setattr("service_kit.bus.postgresql.PostgresqlBus._hear", lambda *_words: None)
+    async with start(bus_poll_seconds=0.05) as one, start(bus_poll_seconds=0.05) as other:
+        assert sample(one, "bus_connected") == 0
+        stream = await one.watch(["ann"])
+        await other.add("ann", 1)
+        assert [amount for _, amount in await amounts(stream, 1)] == [1]
+        assert sample(one, "bus_missed_total") == 0
+    assert "notifications of PostgreSQL do not come back" in capsys.readouterr().out
