@@ -37,17 +37,17 @@ class Cluster(System):
         """The addresses of all replicas of a service."""
         return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in self._listening[name])
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """The environment of the first replica of a service."""
-        first = f"127.0.0.1:{self._listening[name][0]}"
-        return {**super().environment_of(name), f"PARLEY_{name.upper()}_LISTEN": first}
+    def environment_of(self, name: str, replica: int = 0) -> dict[str, str]:
+        """The environment of a replica of a service."""
+        address = f"127.0.0.1:{self._listening[name][replica]}"
+        return {**super().environment_of(name), f"PARLEY_{name.upper()}_LISTEN": address}
 
-    def start_services(self, *names: str) -> None:
+    def start_services(self, *names: str, replicas: int = REPLICAS) -> None:
         """Migrate and start services."""
         for name in names:
             self._migrate(name, self.environment_of(name))
         for name in names:
-            for number in range(REPLICAS):
+            for number in range(replicas):
                 self._start_replica(name, number)
 
     def start_edge(self, **settings: object) -> Part:
