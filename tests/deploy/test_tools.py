@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from command_line.doctor.checks.settings import check_settings
+from command_line.doctor.deployment import of_environment
 from tests.support.compose import read_compose
 from tests.support.images import ROOT, Dockerfile, Image
 
@@ -57,3 +59,14 @@ def test_it_stands_in_the_place_of_every_part() -> None:
         assert service.keys() == {"image", "build", "command"}
         assert service["command"][:4] == ["python", "-m", "command_line", "doctor"]
     assert json.loads(Dockerfile("deploy/tools").arguments("CMD")[-1]) == service["command"]
+
+
+async def test_nothing_is_found_in_the_settings_that_compose_gives() -> None:
+    """As all parts together have them; what is only wrong elsewhere is no matter here."""
+    environment: dict[str, str] = {}
+    for part in PARTS:
+        given = read_compose()["services"][part]["environment"]
+        environment |= {name: str(value) for name, value in given.items()}
+    examined = of_environment(environment)
+    assert set(examined.parts) == PARTS
+    assert [finding async for finding in check_settings(examined)] == []

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from command_line.doctor.deployment import SETTINGS, Deployment, Part, prefix_of, variable
 from command_line.doctor.findings import Finding, Findings
 from command_line.doctor.kinds import Kind
-from command_line.serve.parts import LOOPBACKS, WILDCARDS
+from command_line.serve.parts import WILDCARDS
 from service_kit.web.origins import as_browsers_write
 
 # Of the command line and of what starts the parts, beside the settings.
@@ -122,9 +122,10 @@ def shared(deployment: Deployment) -> Iterator[Finding]:
     taken = {port for part in deployment.usable for _, _, port in _addresses(part)}
     for part in deployment.usable:
         for setting, host, port in _addresses(part):
-            key = (WILDCARDS.get(host, host), port)
+            key = (host, port)
             name = variable(part.name, setting)
-            if port == "0":
+            if port == "0" or host in WILDCARDS:
+                # All addresses are those of a container, of which each part has one.
                 continue
             if key in listening:
                 yield Finding(
@@ -311,14 +312,3 @@ def origins(deployment: Deployment) -> Iterator[Finding]:
                 + (f", which is {written}" if written else ""),
                 (deployment.setting(variable(part, setting), ",".join(meant)),),
             )
-    desk = deployment.parts.get("desk")
-    if desk is None or desk.settings is None:
-        return
-    if desk.settings.host not in LOOPBACKS and not desk.settings.origins:
-        yield Finding(
-            Kind.SETTINGS_CONTRADICT,
-            variable("desk", "origins"),
-            f"the desk listens on {desk.settings.host}, and takes requests of its own port on this"
-            " machine alone: moderators elsewhere are refused",
-            (deployment.setting(variable("desk", "origins"), "https://desk.example.com"),),
-        )

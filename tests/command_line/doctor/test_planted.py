@@ -37,6 +37,15 @@ async def test_a_newer_program_may_have_added_to_a_database(world: World) -> Non
     assert await world.look() == []
 
 
+async def test_parts_in_containers_may_listen_on_the_same_port(world: World) -> None:
+    """All addresses are those of a container, of which each part has one."""
+    for part in ("messaging", "negotiation", "edge"):
+        world.set(part, "METRICS_HOST", "0.0.0.0")  # noqa: S104
+        world.set(part, "METRICS_PORT", 9090)
+    world.write()
+    assert await world.look() == []
+
+
 # --- Those whose cure is carried out -------------------------------------------------------------
 
 
@@ -86,10 +95,6 @@ def not_told_of_moderation(world: World) -> None:
 
 def origin_with_a_slash(world: World) -> None:
     world.set("edge", "ALLOWED_ORIGINS", "https://app.example.com/,https://other.example.com")
-
-
-def desk_for_nobody(world: World) -> None:
-    world.set("desk", "HOST", "0.0.0.0")  # noqa: S104
 
 
 def half_of_a_pair(world: World) -> None:
@@ -152,7 +157,6 @@ CURED: dict[Plant, Kind] = {
     one_reader_has_all: Kind.SETTINGS_DISAGREE,
     not_told_of_moderation: Kind.TARGET_MISSING,
     origin_with_a_slash: Kind.ORIGIN_UNUSABLE,
-    desk_for_nobody: Kind.SETTINGS_CONTRADICT,
     half_of_a_pair: Kind.SETTINGS_CONTRADICT,
     secret_for_all: Kind.SECRET_OPEN,
     digests_for_all_to_write: Kind.SECRET_OPEN,
