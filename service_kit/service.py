@@ -278,6 +278,10 @@ async def _serving(
         health.live_if("writer", database.look_at_writer)
         health.ready_if("database", database.look_at_database)
         health.ready_if("schema", database.look_at_schema)
+        if bus is not None:
+            health.ready_if("bus", bus.look_at_word)
+            # Without it others are heard later.
+            health.ready_if("bus_engine", bus.look_at_engine, needed=False)
         leases = Leases(leasing, settings.lease_seconds, registry)
         stack.push_async_callback(leases.close)
         stack.callback(health.close)

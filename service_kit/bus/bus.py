@@ -28,6 +28,9 @@ from service_kit.watch.hub import WatchHub
 
 # At a stop, for what was published already.
 _CLOSE_SECONDS = 2.0
+# Without a look at the clock for so long, and so many of its intervals, nothing is known.
+_DEAF_SECONDS = 10.0
+_DEAF_LOOKS = 5
 
 
 class Bus:
@@ -54,6 +57,7 @@ class Bus:
         self._limits = limits
         self._most_bytes = settings.bus_batch_bytes
         self._most_signals = settings.bus_waiting_signals
+        self._look_seconds = settings.bus_look_seconds
         self._catching_up = CatchingUp(hub, engine, readers, batches, settings, learn, limits)
         self._metrics = BusMetrics(
             registry,
@@ -92,6 +96,17 @@ class Bus:
     def move(self) -> None:
         """Read from where the database is now, for it may be on another server. In any thread."""
         self._readers.move()
+
+    async def look_at_word(self) -> str | None:
+        """Tell whether nothing can be known of other replicas, told or read; for the health."""
+        silence = time.monotonic() - self._catching_up.looked_at
+        if silence > max(_DEAF_SECONDS, _DEAF_LOOKS * self._look_seconds):
+            return f"where the database stands was last read {silence:.0f} s ago"
+        return None
+
+    async def look_at_engine(self) -> str | None:
+        """Tell whether others are not heard, so that the database is read in the place of that."""
+        return None if self._engine.connected else "it is not connected, so the database is read"
 
     # --- What is told --------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class CatchingUp:
     ) -> None:
         self.servers = 1
         self.several_until = 0.0
+        # When the clock was last read, of time.monotonic().
+        self.looked_at = time.monotonic()
         self.metrics: BusMetrics
         self._hub = hub
         self._engine = engine
@@ -238,6 +240,7 @@ class CatchingUp:
 
     async def _look(self) -> None:
         seen = await self._readers.run(look)
+        self.looked_at = time.monotonic()
         self._count(seen.servers)
         revision = seen.position.revision
         if self._starts_over(seen.position):
