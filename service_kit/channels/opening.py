@@ -21,7 +21,7 @@ _OPTIONS: Options = (
     # Also for how long a connection is tried, so that calls fail at once while nobody is there.
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     # Replicas that are new are found when a connection ends, and no sooner than after this.
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
 )

@@ -5,12 +5,13 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
+from tests.support.metrics import read_sample
 from tests.support.postgresql import Postgresql
 from tests.support.system import Part, System, free_port
 from tests.support.waiting import eventually
@@ -20,6 +21,7 @@ class Replicated(System):
     """A system with a second replica of messaging."""
 
     second: Part
+    metrics_port: int
 
     def start_second(self) -> str:
         """Start it; gives the target of both."""
@@ -27,6 +29,7 @@ class Replicated(System):
         environment = {
             **self.environment_of("messaging"),
             "PARLEY_MESSAGING_LISTEN": f"127.0.0.1:{port}",
+            "PARLEY_MESSAGING_METRICS_PORT": "0",
         }
         log = self.folder / "messaging-2.log"
         self.second = Part("messaging", ["messaging_service", "serve"], environment, log, port)
@@ -43,7 +46,9 @@ def system(
         ExitStack() as stack,
         Replicated(tmp_path_factory.mktemp("moving"), openings_per_hour=10_000) as made,
     ):
+        made.metrics_port = free_port()
         made.settings["messaging"] |= {
+            "metrics_port": made.metrics_port,
             "database_url": postgresql.url(stack.enter_context(postgresql.database())),
             "max_connection_age_seconds": 0.8,
             "watch_progress_seconds": 0.2,
@@ -80,6 +85,17 @@ async def test_replicas_go_and_connections_grow_old_and_nobody_is_told(
         return (await asyncio.to_thread(system.get, "/readyz"))[0]
 
     first = system.services["messaging"]
+
+    async def is_called() -> bool:
+        """Whether the first replica has its share of the calls again."""
+        await writer.ask(Op.ASK_CONVERSATIONS, {})
+        with suppress(OSError):
+            method = "/parley.messaging.v1.MessagingService/ListConversations"
+            return bool(
+                await read_sample(system.metrics_port, "calls_total", method=method, code="OK")
+            )
+        return False
+
     for number in range(60):
         answer = await writer.ask(
             Op.CREATE_MSG, {"to": "bob", "text": str(number), "idempotency_key": f"k-{number}"}
@@ -91,7 +107,7 @@ async def test_replicas_go_and_connections_grow_old_and_nobody_is_told(
             part.process.wait()
         if number == 28:
             first.start()
-            await eventually(lambda: asyncio.to_thread(answers, first.port))
+            await eventually(is_called)
         watched.append(await readiness())
         # So that connections grow old meanwhile.
         await asyncio.sleep(0.08)
