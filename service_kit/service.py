@@ -274,14 +274,9 @@ async def _serving(
         stack.push_async_callback(writer.close)
         draining = asyncio.Event()
         health = Health(draining.is_set)
-        database = DatabaseHealth(writer, readers, reading, service.migrations)
-        health.live_if("writer", database.look_at_writer)
-        health.ready_if("database", database.look_at_database)
-        health.ready_if("schema", database.look_at_schema)
+        DatabaseHealth(writer, readers, reading, service.migrations).join(health)
         if bus is not None:
-            health.ready_if("bus", bus.look_at_word)
-            # Without it others are heard later.
-            health.ready_if("bus_engine", bus.look_at_engine, needed=False)
+            bus.join_health(health)
         leases = Leases(leasing, settings.lease_seconds, registry)
         stack.push_async_callback(leases.close)
         stack.callback(health.close)

@@ -18,6 +18,7 @@ from service_kit.bus.batches import Batches
 from service_kit.bus.catching_up import CatchingUp
 from service_kit.bus.engine import Engine
 from service_kit.bus.metrics import BusMetrics
+from service_kit.process.health import Health
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
 from service_kit.rules import Position
@@ -96,6 +97,12 @@ class Bus:
     def move(self) -> None:
         """Read from where the database is now, for it may be on another server. In any thread."""
         self._readers.move()
+
+    def join_health(self, health: Health) -> None:
+        """Add what is known of other replicas to the health of the service."""
+        health.ready_if("bus", self.look_at_word)
+        # Without it others are heard later.
+        health.ready_if("bus_engine", self.look_at_engine, needed=False)
 
     async def look_at_word(self) -> str | None:
         """Tell whether nothing can be known of other replicas, told or read; for the health."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine
 
+from service_kit.process.health import Health
 from service_kit.storage import migrations
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable, Writer
@@ -28,6 +29,12 @@ class DatabaseHealth:
         self._directory = directory
         # The migrations with which this program was found to work.
         self._good: tuple[str, ...] = ()
+
+    def join(self, health: Health) -> None:
+        """Add these looks to the health of the service."""
+        health.live_if("writer", self.look_at_writer)
+        health.ready_if("database", self.look_at_database)
+        health.ready_if("schema", self.look_at_schema)
 
     def look_at_writer(self) -> str | None:
         """Tell whether the thread that writes has ended or waits for ever."""
