@@ -50,7 +50,7 @@ def run(command: str, folder: Path) -> None:
         cwd=folder,
         env={**os.environ, "PATH": path},
         check=True,
-        timeout=60,
+        timeout=120,
     )
 
 

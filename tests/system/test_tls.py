@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from parley_protocol.packets import Op
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import accepted_line, make_credential
 from service_kit.tls.diagnosis import Shown, problem_of_connection
 from tests.support import system as processes
 from tests.support.certificates import DOMAIN, Certificates
@@ -37,6 +39,10 @@ def streams(part: Part) -> int:
     return log.count('"event": "watching"') + log.count('"event": "following"')
 
 
+def _read_anew(times: int, log: str) -> bool:
+    return log.count("a file was read anew") >= times
+
+
 async def moved(parts: Mapping[str, Part], before: Mapping[str, int]) -> None:
     """Return when each part has opened all of its streams anew since it had opened so many."""
     for name, part in parts.items():
@@ -47,8 +53,9 @@ async def moved(parts: Mapping[str, Part], before: Mapping[str, int]) -> None:
 async def test_everything_is_replaced_while_people_talk(
     own_system: System, certificates: Certificates
 ) -> None:
-    """Certificates, and the authority in its three steps: all parts go over to the new ones, every
-    message is stored and told in order, no socket ends, and the old ones are good for nothing.
+    """Certificates, the authority in its three steps, and a credential: all parts go over to the
+    new ones, every message is stored and told in order, no socket ends, and the old authority is
+    good for nothing.
     """
     own_system.environment = certificates.environment("both")
     for name in SERVICES:
@@ -81,7 +88,23 @@ async def test_everything_is_replaced_while_people_talk(
             before = {name: streams(part) for name, part in parts.items()}
             await asyncio.to_thread(certificates.make, **{step: True})
             await moved(parts, before)
+        await replace_credential()
         done.set()
+
+    async def replace_credential() -> None:
+        """The edge's: the new digest, the new credential, and then the old digest goes."""
+        accepted, new = own_system.folder / "accepted", make_credential()
+        lines = accepted.read_text()
+        old_line = accepted_line(Caller.EDGE, own_system.credentials[Caller.EDGE])
+        new_line = accepted_line(Caller.EDGE, new)
+        accepted.write_text(f"{lines}{new_line}\n")
+        for name in SERVICES:
+            await eventually(own_system.services[name].read_log, partial(_read_anew, 1))
+        (own_system.folder / "edge.key").write_text(new)
+        await eventually(parts["edge"].read_log, partial(_read_anew, 1))
+        accepted.write_text(lines.replace(old_line, new_line))
+        for name in SERVICES:
+            await eventually(own_system.services[name].read_log, partial(_read_anew, 2))
 
     async with asyncio.TaskGroup() as group:
         group.create_task(talk())
