@@ -40,6 +40,7 @@ LIMITS = (
     "pong_timeout_seconds",
     "unconfirmed_alerts",
     "resume_changes",
+    "concurrent_replays",
     "waiting_items",
     "batch_items",
     "batch_bytes",

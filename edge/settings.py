@@ -148,6 +148,9 @@ class Settings(TokenSettings, CallerTlsSettings, SamplingSettings):
     unconfirmed_alerts: Count = 10_000
     # Changes that a resume replays before it says that it is not complete.
     resume_changes: Count = 20_000
+    # Pages of changes that are asked for at once at each service. When everybody comes back at once
+    # the others wait here, where their time for an answer has not begun.
+    concurrent_replays: Count = 32
     # Items of one batch call, and items that wait for the next (RESOURCE_EXHAUSTED).
     batch_items: Count = 1000
     batch_bytes: Count = 2 * 1024 * 1024

@@ -3,8 +3,9 @@
 Every service has the same three RPCs to be followed by, each in messages of its own contract.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -20,7 +21,9 @@ import structlog
 from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 
+from edge.backends.absences import Absences
 from edge.backends.batcher import Batcher
+from edge.backends.errors import NotLiveError
 from edge.backends.exchange import Exchange
 from edge.cursors import Position
 from edge.metrics import Metrics
@@ -49,10 +52,6 @@ _OPTIONS = (
 
 
 _NOT_WATCHING = refusal(ErrorCode.UNAVAILABLE, "No stream of the service is open.", retryable=True)
-
-
-class NotLiveError(Exception):
-    """The service does not deliver at present."""
 
 
 class Event(Protocol):
@@ -110,6 +109,8 @@ class Backend:
         # Beside the stream that is open, on the same connection.
         self._updates: Exchange | None = None
         self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
+        self._replays = asyncio.Semaphore(settings.concurrent_replays)
+        self.absences = Absences(self.changed_users, settings, metrics.limits.reached)
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
         self._seconds = _Bound(metrics.call_seconds)
@@ -261,7 +262,10 @@ class Backend:
                 page_token=page_token,
             )
             async with turn():
-                page = await self.call(Op.RESUME.rpc, request, seconds)
+                if self._replays.locked():
+                    self._metrics.limits.reached("concurrent_replays")
+                async with self._replays:
+                    page = await self.call(Op.RESUME.rpc, request, seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:
@@ -278,7 +282,11 @@ class Backend:
                 return True
 
     async def changed_users(
-        self, users: Sequence[str], after: Position, until: Position
+        self,
+        users: Collection[str],
+        after: Position,
+        until: Position,
+        seconds: float | None = None,
     ) -> Sequence[str] | None:
         """Find those of `users` who missed anything; None when the service cannot tell.
 
@@ -291,6 +299,7 @@ class Backend:
                 after=self.contract.Position(epoch=after.epoch, revision=after.revision),
                 until=self.contract.Position(epoch=until.epoch, revision=until.revision),
             ),
+            seconds,
         )
         if isinstance(answer, Error):
             raise NotLiveError(answer.message)

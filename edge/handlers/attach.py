@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from edge.backends.backend import NotLiveError
+from edge.backends.errors import NotLiveError
 from edge.cursors import MESSAGING, MODERATION, Position
 from edge.handlers.replay import positions_of, replay_missed, tell_resumed
 from edge.sessions.requests import Request

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends.backend import NotLiveError
+from edge.backends.errors import NotLiveError
 from edge.cursors import MESSAGING
 from edge.handlers.attach import follow_backends, greet
 from edge.handlers.replay import positions_of, replay_missed

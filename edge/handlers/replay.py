@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
 
-from edge.backends.backend import Event, NotLiveError
+from edge.backends.backend import Event
+from edge.backends.errors import NotLiveError
 from edge.cursors import HISTORY, MODERATION, BadCursorError, Position
 from edge.push.render import note_untold, render
 from edge.sessions.requests import Request
@@ -84,6 +85,9 @@ class _Replay:
                     self.count += 1
 
         async def read(limit: int, seconds: float | None = None) -> bool:
+            absences = feed.backend.absences
+            if not await absences.may_have_missed(session.user, after, until, seconds):
+                return True
             return await feed.backend.replay(
                 session.user,
                 after,

@@ -13,7 +13,8 @@ from typing import Any
 import grpc
 import structlog
 
-from edge.backends.backend import Backend, Event, NotLiveError
+from edge.backends.backend import Backend, Event
+from edge.backends.errors import NotLiveError
 from edge.cursors import Position
 from edge.metrics import Metrics
 from edge.push.followed_users import EventSink, FollowedUsers, later

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from edge.backends.backend import Backend, Event, NotLiveError
+from edge.backends.backend import Backend, Event
+from edge.backends.errors import NotLiveError
 from edge.cursors import Position
 from edge.push.hub import Hub
 from parley_protocol.errors import Error

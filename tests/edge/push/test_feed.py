@@ -10,7 +10,7 @@ import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends.backend import NotLiveError
+from edge.backends.errors import NotLiveError
 from edge.cursors import MESSAGING, Position
 from edge.push.feed import Feed
 from edge.sessions.context import Edge

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
-from edge.backends.backend import Backend, NotLiveError
+from edge.backends.backend import Backend
+from edge.backends.errors import NotLiveError
 from edge.cursors import MESSAGING, Cursors, Position
 from edge.metrics import Metrics
 from edge.push.feed import Feed

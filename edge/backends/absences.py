@@ -1,0 +1,108 @@
+"""Absences: who may have missed something, asked about many who come back in one call."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from edge.backends.batcher import Batcher
+from edge.backends.errors import NotLiveError
+from edge.cursors import Position
+from edge.settings import Settings
+from parley_protocol.errors import Error, ErrorCode, refusal
+
+
+class Absence(NamedTuple):
+    """The time on the clock of one service in which a user had no socket here."""
+
+    user: str
+    after: Position
+    until: Position
+
+
+class Question(NamedTuple):
+    """Who of these users may have missed something between two positions?"""
+
+    users: Collection[str]
+    after: Position
+    until: Position
+
+
+def question_of(absences: Sequence[Absence]) -> Question:
+    """Ask over all the time that any of them was away, in the epoch of the last: the answer may
+    name one who missed nothing, and never leaves out one who missed something.
+    """
+    epoch = absences[-1].until.epoch
+    ours = [one for one in absences if one.until.epoch == epoch]
+    return Question(
+        {one.user for one in ours},
+        Position(epoch, min(one.after.revision for one in ours)),
+        Position(epoch, max(one.until.revision for one in ours)),
+    )
+
+
+def judge(
+    absences: Sequence[Absence], question: Question, changed: Collection[str] | None
+) -> list[bool]:
+    """Tell of each whether anything may have happened meanwhile; `changed` is None where the
+    service cannot tell.
+    """
+    epoch = question.until.epoch
+    return [changed is None or one.until.epoch != epoch or one.user in changed for one in absences]
+
+
+class Absences:
+    """Asks one service. `changed_users` is given a question and the seconds for it; it gives None
+    when the service cannot tell, and raises NotLiveError.
+    """
+
+    def __init__(
+        self,
+        changed_users: Callable[
+            [Collection[str], Position, Position, float], Awaitable[Collection[str] | None]
+        ],
+        settings: Settings,
+        reached: Callable[[str], None],
+    ) -> None:
+        self._changed_users = changed_users
+        self._batcher: Batcher[Absence, bool] = Batcher(
+            self._find,
+            lambda absence: len(absence.user),
+            batch_items=settings.batch_items,
+            batch_bytes=settings.batch_bytes,
+            waiting_items=settings.waiting_items,
+            budget_seconds=settings.call_timeout_seconds,
+            repeatable=True,
+            reached=reached,
+        )
+
+    async def may_have_missed(
+        self, user: str, after: Position, until: Position, seconds: float | None = None
+    ) -> bool:
+        """Tell whether anything may have happened for a user between two positions of an epoch.
+
+        Who is not told of within `seconds` may have missed something.
+        """
+        if after == until:
+            return False
+        found: asyncio.Future[bool | Error] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: bool | Error) -> None:  # noqa: FBT001 - the answer to a question
+            if not found.done():
+                found.set_result(answer)
+
+        self._batcher.submit(Absence(user, after, until), tell)
+        with suppress(TimeoutError):
+            # Where that cannot be told the question about changes is to say why.
+            return await asyncio.wait_for(found, seconds) is not False
+        return True
+
+    async def _find(
+        self, absences: Sequence[Absence], seconds: float
+    ) -> list[bool | Error] | Error:
+        question = question_of(absences)
+        try:
+            changed = await self._changed_users(*question, seconds)
+        except NotLiveError as error:
+            return refusal(ErrorCode.UNAVAILABLE, str(error))
+        return [*judge(absences, question, None if changed is None else set(changed))]
