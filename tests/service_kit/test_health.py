@@ -61,11 +61,12 @@ async def test_a_service_is_ready_while_its_database_is(probed: Probed) -> None:
     assert told["database"] is told["schema"] is told["ready"] is True
     engine = create_engine(probed.settings.database_url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+        connection.execute(text("DELETE FROM served_by"))
     engine.dispose()
     status, told = await probed.get("/readyz")
     assert (status, told["database"], told["schema"]) == (503, True, False)
-    assert "run the migrate command" in told["problems"]["schema"]
+    assert "run a newer one" in told["problems"]["schema"]
     assert (await probed.get("/livez"))[0] == 200
 
 
