@@ -1,5 +1,6 @@
 """Traces, through real processes, as a collector gets them."""
 
+import json
 import time
 
 from parley_protocol.packets import Op
@@ -60,11 +61,11 @@ async def test_the_trace_goes_on_at_the_edge_of_another_replica(
 
     def find() -> list[set[tuple[str, str]]]:
         roots = [one for one in collector.named("packet CREATE MSG") if one.began_ns > began_ns]
+        whole = {("edge", "push messaging"), ("messaging", "commit")}
         found = [names(collector.of(one.trace)) for one in roots]
-        return [one for one in found if ("edge", "push messaging") in one]
+        return [one for one in found if whole <= one]
 
-    (found,) = await eventually(find)
-    assert ("messaging", "commit") in found
+    assert len(await eventually(find)) == 1
 
 
 async def test_many_of_one_transaction_have_each_their_own_trace(
@@ -172,3 +173,32 @@ def test_parts_refuse_settings_of_traces_that_contradict_one_another(own_system:
         "bad settings: PARLEY_MESSAGING_: Value error, traces_slow_seconds without traces_endpoint:"
         " no traces are made"
     )
+
+
+async def test_a_request_of_the_desk_is_in_a_trace_with_what_it_asks(
+    observed_system: System, collector: Collector
+) -> None:
+    """A moderator signs in: the desk, its call, and the service that answers it."""
+    (desk,) = (part for part in observed_system.parts if part.name == "desk")
+    began_ns = time.time_ns()
+    token = observed_system.token("mod", roles=["moderator"])
+    status, _, body = observed_system.request(
+        "POST",
+        "/session",
+        desk.port,
+        body=json.dumps({"token": token}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    assert status == 200, body
+
+    def find() -> list[set[tuple[str, str]]]:
+        roots = [one for one in collector.named("http sign_in") if one.began_ns > began_ns]
+        whole = {
+            ("desk", "http sign_in"),
+            ("desk", "call BatchGetStandings"),
+            ("moderation", "BatchGetStandings"),
+        }
+        found = [names(collector.of(one.trace)) for one in roots]
+        return [one for one in found if whole <= one]
+
+    assert len(await eventually(find)) == 1
