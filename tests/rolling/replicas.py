@@ -19,12 +19,14 @@ class Replicas(System):
         super().__init__(folder, **messaging_settings)
         self._replica_ports: dict[str, list[int]] = {}
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """The environment of the first replica of a service."""
-        first = f"127.0.0.1:{self._replica_ports[name][0]}" if name in self._replica_ports else ""
+    def environment_of(self, name: str, replica: int = 0) -> dict[str, str]:
+        """The environment of a replica of a service."""
+        first = (
+            f"127.0.0.1:{self._replica_ports[name][replica]}" if name in self._replica_ports else ""
+        )
         return {**super().environment_of(name), **({_listen(name): first} if first else {})}
 
-    def start_services(self, *names: str) -> None:
+    def start_services(self, *names: str, replicas: int = _REPLICAS) -> None:  # noqa: ARG002 - always so many
         for name in names:
             self.settings.setdefault(name, {})
         for name in names:
