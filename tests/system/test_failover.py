@@ -4,6 +4,8 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
+import pytest
+
 from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.pair import Pair
@@ -121,6 +123,7 @@ async def test_messaging_passes_over_no_deal_that_came_with_a_revision_of_before
     assert await history(deal, 11) == [("text", "Hello"), *lost, *new]
 
 
+@pytest.mark.nightly
 async def test_after_synchronous_replication_nothing_is_reset(
     pair: Pair, own_system: System, connect: Connect
 ) -> None:

@@ -247,15 +247,10 @@ def test_a_restart_of_the_server_begins_no_epoch(postgresql: Postgresql) -> None
 
 
 @pytest.mark.parametrize("into", ["the database", "an empty table", "another database"])
-def test_a_dump_that_is_put_back_gets_an_epoch(
-    postgresql: Postgresql, tmp_path: Path, into: str
-) -> None:
+def test_a_dump_that_is_put_back_gets_an_epoch(postgresql: Postgresql, into: str) -> None:
     """Into what is there, cleaned, or into a database of another name."""
-    dump = tmp_path / "dump"
     # Whoever runs the server writes it.
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
+    dump = postgresql.folder / "dump"
     with postgresql.database() as name, postgresql.database() as other:
         url = postgresql.url(name)
         make(url)
@@ -270,6 +265,7 @@ def test_a_dump_that_is_put_back_gets_an_epoch(
                 connection.execute("DELETE FROM clock_home")
         target = other if into == "another database" else name
         postgresql.run("pg_restore", *at, "-e", *options, "-d", target, str(dump))
+        dump.unlink()
         first = serve(postgresql.url(target), 9)
         assert first.epoch != "made"
         assert serve(postgresql.url(target)).epoch == first.epoch
