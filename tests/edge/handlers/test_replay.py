@@ -72,6 +72,18 @@ async def test_a_resume_that_cannot_be_proven_is_not_complete(
     assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
 
 
+async def test_a_place_that_was_never_reached_is_told_to_the_service(
+    greeted: tuple[Session, Wire], service: Service
+) -> None:
+    """The client was there: so the database went back, and the service learns that by it."""
+    service.can_tell = False
+    _, wire = greeted
+    wire.say(Op.RESUME, {"cur": cursor(99)}, 1)
+    resumed = await wire.hear()
+    assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
+    assert [one.after for one in service.changed_users_requests] == [position(99)]
+
+
 async def test_whoever_comes_from_a_faster_edge_misses_nothing(
     greeted: tuple[Session, Wire], start: Start, service: Service
 ) -> None:
