@@ -70,7 +70,7 @@ def checks_of(deployment: Deployment, options: Options) -> tuple[Check, ...]:
         Check("certificates", 10, partial(check_certificates, deployment)),
         Check("tokens", 15, partial(check_tokens, deployment)),
         Check("versions", 10, partial(check_versions, deployment)),
-        Check("databases", 30, partial(check_databases, deployment)),
+        Check("databases", 30, partial(check_databases, deployment, options.low_bytes)),
         Check("targets", 15, partial(check_targets, deployment)),
         Check("replicas", 45, partial(check_replicas, deployment)),
         Check("edge", 15, partial(check_edges, deployment, options.edge)),

@@ -57,8 +57,8 @@ def as_lines(deployment: Deployment, outcomes: Sequence[Outcome]) -> Iterator[st
             yield f"  {finding.severity:<8} {finding.kind}: {printable(finding.about)}"
             yield f"           {printable(finding.seen)}"
             yield f"           {finding.kind.meaning}"
-            for command in finding.cure:
-                yield f"             {printable(command)}"
+            for number, command in enumerate(finding.cure):
+                yield f"           {'' if number else 'cure:':<5} {printable(command)}"
     seconds = max((outcome.seconds for outcome in outcomes), default=0.0)
     errors, warnings = counted[Severity.ERROR], counted[Severity.WARNING]
     if not errors and not warnings:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +31,24 @@ from tests.support.system import SERVICES, copy_database, free_port
 class World:
     """All parts in one file of variables, with their secrets and databases, and nothing running."""
 
-    def __init__(self, folder: Path) -> None:
+    ports: dict[str, int]
+    variables: dict[str, str]
+
+    def __init__(self, folder: Path, pristine: "World | None" = None) -> None:
+        """Make it in a folder, anew or as another one is."""
         self.folder = folder
-        folder.chmod(0o700)
         self.file = folder / "parley.env"
+        if pristine is not None:
+            shutil.copytree(pristine.folder, folder)
+            before, after = str(pristine.folder), str(folder)
+            self.ports = pristine.ports
+            self.variables = {
+                name: value.replace(before, after) for name, value in pristine.variables.items()
+            }
+            self.write()
+            return
+        folder.mkdir()
+        folder.chmod(0o700)
         credentials = {caller: make_credential() for caller in Caller}
         for caller, credential in credentials.items():
             self.private(f"{caller}.key", f"{credential}\n")
@@ -116,10 +131,15 @@ class World:
             subprocess.run(["bash", "-ec", command], check=True, env=environment)
 
 
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("pristine") / "world")
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(pristine: World, tmp_path: Path) -> World:
     """A sound deployment, of which nothing runs."""
-    return World(tmp_path)
+    return World(tmp_path / "world", pristine)
 
 
 Plant = Callable[[World], None]

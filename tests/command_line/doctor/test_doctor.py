@@ -52,6 +52,9 @@ async def test_a_served_folder_is_sound_until_something_is_planted(tmp_path: Pat
         assert (result.exit_code, json.loads(result.stdout)["findings"]) == (0, [])
         result = await doctor("--data", str(folder.path))
         assert "all is well" in result.stdout
+        result = await doctor("--data", str(folder.path), "--least-free", str(2**40))
+        assert "\n           cure: df -h " in result.stdout
+        assert "0 errors, 1 warning in" in result.stdout
 
         # What is expected of the services, against what they really do.
         targets = json.loads(folder.address.read_text())["targets"]

@@ -46,10 +46,10 @@ class Database:
             }
         )
 
-    async def look(self, url: str = "") -> dict[Kind, Finding]:
+    async def look(self, url: str = "", low_bytes: int = 1024) -> dict[Kind, Finding]:
         """What is found, at the address of the database or at another one."""
         examined = self.deployment(url or self.url)
-        found = [finding async for finding in check_databases(examined)]
+        found = [finding async for finding in check_databases(examined, low_bytes)]
         return {finding.kind: finding for finding in found}
 
     def of_role(self, role: str) -> str:
@@ -134,6 +134,8 @@ async def test_what_is_wrong_with_the_database_or_role_is_found(database: Databa
         return set(await database.look(url)) - of_server
 
     assert await look() == set()
+    # The server tells where its files are, and they are on this machine.
+    assert Kind.DISK_LOW in await database.look(low_bytes=2**60)
     with role(database) as weak:
         assert await look(database.of_role(weak)) == {Kind.PERMISSION_MISSING}
     with role(database, "CONNECTION LIMIT 0") as none:

@@ -89,6 +89,7 @@ async def test_nats_is_there_takes_words_and_passes_them_on(
     """And each way in which it does not is told from the others; no password is shown."""
     with nats() as server:
         assert await look(described(tmp_path, url, bus="nats", bus_url=server.url)) == {}
+    monkeypatch.setattr(replicas, "_SECONDS", 0.5)
     gone = await look(described(tmp_path, url, bus="nats", bus_url="nats://ann:secret@127.0.0.1:1"))
     assert set(gone) == {Kind.NATS_UNREACHABLE}
     assert "secret" not in gone[Kind.NATS_UNREACHABLE].seen
@@ -102,7 +103,6 @@ async def test_nats_is_there_takes_words_and_passes_them_on(
     )
     with nats("-c", str(configuration)) as server:
         by_ann = {"bus": "nats", "bus_url": server.url.replace("//", "//ann@")}
-        monkeypatch.setattr(replicas, "_SECONDS", 0.5)
         found = await look(described(tmp_path, url, **by_ann, bus_password_file=password))
         assert set(found) == {Kind.NATS_DEAF, Kind.NATS_PAYLOAD_SMALL}
         password.write_text("wrong-password")

@@ -11,15 +11,16 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from command_line.doctor.checks.clocks import of_clock as of_clock_of_host
 from command_line.doctor.checks.database import contents, postgresql, servers, sqlite
+from command_line.doctor.checks.machine import LOW_BYTES, look_at_disk, of_disk
 from command_line.doctor.deployment import Deployment, Part, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
 from command_line.doctor.kinds import Kind
 
 
-async def check_databases(deployment: Deployment) -> Findings:
+async def check_databases(deployment: Deployment, low_bytes: int = LOW_BYTES) -> Findings:
     """Look at the database of each service that is described."""
     looked = await asyncio.gather(
-        *(in_thread(_look, deployment, part) for part in deployment.services)
+        *(in_thread(_look, deployment, part, low_bytes) for part in deployment.services)
     )
     held = {}
     for part, (findings, found) in zip(deployment.services, looked, strict=True):
@@ -31,7 +32,9 @@ async def check_databases(deployment: Deployment) -> Findings:
         yield finding
 
 
-def _look(deployment: Deployment, part: Part) -> tuple[list[Finding], contents.Contents | None]:
+def _look(
+    deployment: Deployment, part: Part, low_bytes: int
+) -> tuple[list[Finding], contents.Contents | None]:
     """Look at one database, and judge what was seen."""
     name = variable(part.name, "database_url")
     try:
@@ -62,6 +65,8 @@ def _look(deployment: Deployment, part: Part) -> tuple[list[Finding], contents.C
             state.uncertain_seconds,
         ),
     ]
+    if state.folder is not None and state.folder.exists():
+        findings += of_disk(look_at_disk(state.folder), low_bytes)
     if not state.unwritable:
         findings += _of_contents(deployment, part, state.contents, _psql(url))
     return findings, state.contents

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -9,6 +10,7 @@ from sqlalchemy.engine import URL
 
 from command_line.doctor.checks.database.contents import Contents, read_contents
 from command_line.doctor.deployment import Part
+from command_line.serve.parts import LOOPBACKS
 from service_kit.process.settings import Timeouts
 from service_kit.storage.engines import ReadOnlyDatabase, address_of, open_engine
 from service_kit.storage.home import Home, find_postgresql_home, read_home
@@ -27,6 +29,8 @@ _SETTINGS = (
     "superuser_reserved_connections",
     "autovacuum_freeze_max_age",
     "server_version_num",
+    # Told to who may read all settings.
+    "data_directory",
 )
 _FACTS = """
 SELECT pg_is_in_recovery(), pg_encoding_to_char(d.encoding), age(d.datfrozenxid), d.datconnlimit,
@@ -116,6 +120,14 @@ class ServerState:
     uncertain_seconds: float
     # Where it was served last, and where it is; None where either is not known.
     homes: tuple[Home, Home] | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the server keeps its files, if it is on this machine and tells."""
+        hosts = str(self.url.host or self.url.query.get("host") or "/")
+        folder = self.settings.get("data_directory")
+        here = hosts.startswith("/") or hosts in {*LOOPBACKS, "localhost"}
+        return Path(folder) if folder and here and "," not in hosts else None
 
     @property
     def version(self) -> int:
