@@ -87,7 +87,8 @@ def attend(
             found[one.user] = presence_now
             changed.add(one.user)
     if replica:
-        attendance.ensure_attending(connection, replica, transaction.now)
+        if any(one.here for one in commands):
+            attendance.ensure_attending(connection, replica, transaction.now)
         if attendance.store_attendance(connection, before, attended):
             transaction.touch()
     _store(transaction, stored, [found[user] for user in sorted(changed)])

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, exists, insert, select, update
 
@@ -25,8 +25,14 @@ _OF_ONE = (
     .order_by(attendance.c.user_id)
     .limit(bindparam("count", type_=BigInteger))
 )
+_NEW_ROWS, _NEW_ITEMS = bulk_statements.given_items("rows", (*attendance.columns,))
+# Of many in one statement: a burst of logins has a row for each, beside that of their presence.
+_INSERT = insert(attendance).from_select(
+    [column.name for column in attendance.columns], select(*_NEW_ITEMS).select_from(_NEW_ROWS)
+)
 _DELETE = delete(attendance).where(
-    attendance.c.user_id == bindparam("the_user"), attendance.c.replica == bindparam("the_replica")
+    bulk_statements.among_given(attendance.c.user_id, "users"),
+    attendance.c.replica == bindparam("the_replica"),
 )
 _SEE = (
     update(attendance)
@@ -80,19 +86,25 @@ def store_attendance(
     connection: Connection, before: Mapping[str, Rows], after: Mapping[str, Rows]
 ) -> bool:
     """Store how the attendance of some people has changed; tells whether it has."""
-    new, moved, old = [], [], []
+    new: list[tuple[str, str, int]] = []
+    moved: list[dict[str, Any]] = []
+    old: dict[str, list[str]] = defaultdict(list)
     for user, rows in after.items():
         stored = before.get(user, {})
-        old += [{"the_user": user, "the_replica": one} for one in stored.keys() - rows.keys()]
+        for replica in stored.keys() - rows.keys():
+            old[replica].append(user)
         for replica, seen_at in rows.items():
             if replica not in stored:
                 new.append((user, replica, seen_at))
             elif stored[replica] != seen_at:
                 moved.append({"the_user": user, "the_replica": replica, "at": seen_at})
-    bulk_statements.bulk_insert(connection, attendance, ("user_id", "replica", "seen_at"), new)
-    for statement, given in ((_SEE, moved), (_DELETE, old)):
-        if given:
-            connection.execute(statement, given)
+    if new:
+        connection.execute(_INSERT, bulk_statements.give_rows(connection, "rows", new))
+    if moved:
+        connection.execute(_SEE, moved)
+    for replica, users in old.items():
+        given = bulk_statements.give_values(connection, "users", users)
+        connection.execute(_DELETE, {**given, "the_replica": replica})
     return bool(new or moved or old)
 
 

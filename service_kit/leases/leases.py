@@ -30,9 +30,10 @@ class LeaseLost(Exception):  # noqa: N818, the name says what is the case
 
 
 class _Wish:
-    """A lease that is wished for."""
+    """A lease that is wished for, which metrics show by its kind: the first word of its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.kind = name.partition(" ")[0]
         self.held = asyncio.Event()
         self.lost = asyncio.Event()
         self.lost.set()
@@ -105,9 +106,9 @@ class Leases:
     def wish(self, name: str) -> None:
         """Have a lease whenever nobody else has it, from now on."""
         if name not in self._wishes:
-            self._wishes[name] = _Wish()
-            self._held.labels(name).set(float(self.alone))
-            self._lost.labels(name)
+            wish = self._wishes[name] = _Wish(name)
+            self._held.labels(wish.kind).set(float(self.alone))
+            self._lost.labels(wish.kind)
             if self._engine is not None:
                 self._wake.set()
                 if self._renewing is None:
@@ -239,7 +240,7 @@ class Leases:
         for name, wish in self._wishes.items():
             if name in held and not wish.held.is_set():
                 self._log.info("lease taken", lease=name)
-                self._held.labels(name).set(1)
+                self._held.labels(wish.kind).set(1)
                 wish.set(held=True)
             elif name not in held and wish.held.is_set():
                 self._lose(name, wish)
@@ -254,13 +255,13 @@ class Leases:
     def _lose(self, name: str, wish: _Wish) -> None:
         if wish.held.is_set():
             self._log.warning("lease lost", lease=name)
-            self._lost.labels(name).inc()
-            self._held.labels(name).set(0)
+            self._lost.labels(wish.kind).inc()
+            self._held.labels(wish.kind).set(0)
             wish.set(held=False)
 
     async def _let_go(self, names: list[str]) -> None:
         for name in names:
-            self._held.labels(name).set(0)
+            self._held.labels(self._wishes[name].kind).set(0)
             self._wishes[name].set(held=False)
         engine = self._engine
         if engine is None or self._thread is None:
