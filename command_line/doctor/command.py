@@ -4,18 +4,18 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from command_line.display.console import CommandError, say
-from command_line.doctor import deployment, report
 from command_line.doctor.address import ECHO
-from command_line.doctor.checks.machine import MEBIBYTE
 from command_line.doctor.checks.sockets import PATIENT_SECONDS
-from command_line.doctor.examination import Options, checks_of, examine
 from command_line.folder.data_folder import DataFolder
 from command_line.moderation.options import TOKEN_VARIABLE
+
+if TYPE_CHECKING:
+    from command_line.doctor.deployment import Deployment
 
 DEFAULT_DATA = Path(".data/parley")
 
@@ -98,6 +98,11 @@ def command(
       parley doctor --env-file parley.env
       parley doctor --url wss://chat.example.org/ws --origin https://app.example.org --patient
     """
+    # What it looks with takes a second to load, for which no other command has to wait.
+    from command_line.doctor import report  # noqa: PLC0415
+    from command_line.doctor.checks.machine import MEBIBYTE  # noqa: PLC0415
+    from command_line.doctor.examination import Options, checks_of, examine  # noqa: PLC0415
+
     if data is not None and env_file is not None:
         raise CommandError("--data and --env-file are two different things to look at", 2)
     examined = _examined(data, env_file)
@@ -121,8 +126,10 @@ def command(
         raise typer.Exit(code)
 
 
-def _examined(data: Path | None, env_file: Path | None) -> deployment.Deployment:
+def _examined(data: Path | None, env_file: Path | None) -> "Deployment":
     """What is looked at: what is named, else what the environment describes, else the folder."""
+    from command_line.doctor import deployment  # noqa: PLC0415 - as above
+
     if env_file is not None:
         return deployment.of_file(env_file)
     if data is None and deployment.describes_parts(os.environ):
