@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.rolling.newer_build import build
-from tests.rolling.replicas import Replicas
 from tests.rolling.rolling import roll
 from tests.support.postgresql import Postgresql
-from tests.support.system import SERVICES
+from tests.support.system import SERVICES, System
 
 _PEOPLE = 5
 # Moderators and people complain faster than any do, and disputes end within the test.
@@ -37,25 +36,25 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def system(tmp_path: Path, postgresql: Postgresql) -> Iterator[Replicas]:
+def system(tmp_path: Path, postgresql: Postgresql) -> Iterator[System]:
     """Two edges and two replicas of each service, each with a database of PostgreSQL."""
     with ExitStack() as stack:
-        system = Replicas(tmp_path, openings_per_hour=10_000)
+        system = System(tmp_path, openings_per_hour=10_000)
         system.settings["moderation"] = {**_MODERATION}
         system.settings["negotiation"] = {**_NEGOTIATION}
         for name in SERVICES:
             url = postgresql.url(stack.enter_context(postgresql.database()))
             system.settings.setdefault(name, {})["database_url"] = url
         stack.enter_context(system)
-        system.start_services(*SERVICES)
+        system.start_services(*SERVICES, replicas=2)
         for _ in range(2):
             system.start_edge(drain_seconds=3, reconnect_spread_seconds=1)
         yield system
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_clients_notice_reconnects_and_nothing_else(
-    system: Replicas, newer: Mapping[str, str]
+    system: System, newer: Mapping[str, str]
 ) -> None:
     """Every process is replaced by one of a newer build, whose contracts and databases say more,
     one by one and under load. Each ends by itself and well; nobody is told of an error or of a
