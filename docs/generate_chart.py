@@ -34,7 +34,7 @@ MADE_BY_THE_CHART = re.compile(
     r"host|port|listen|metrics_(host|port)|.*target|credentials?_file|.*_credential_file"
     r"|database_(url|password_file)|(drain|grace|reconnect_spread)_seconds"
     r"|tls_(certificate|key|ca|client_ca)_file|tls_allowed_peers|callers_known_by|trusted_network"
-    r"|traces_(endpoint|sample_rate)"
+    r"|bus(_url|_password_file)?|traces_(endpoint|sample_rate)"
     r"|token_(secret_file|public_key_file|jwks_url|algorithms|issuer|audience)"
 )
 _KEPT = ("type", "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")

@@ -109,6 +109,11 @@ def test_helm_finds_nothing_to_say(values: dict[str, Any]) -> None:
             "edge.autoscaling: minReplicas is more than maxReplicas",
         ),
         ({"tls": {"source": "perhaps"}}, "'existingSecret', 'certManager', 'none'"),
+        ({"bus": {"engine": "nats"}}, "bus.nats.url: the engine nats needs the address of NATS"),
+        (
+            {"bus": {"nats": {"url": "nats://n:4222"}}},
+            "bus.nats.url: is given, and bus.engine is not nats",
+        ),
         ({"traces": {"sampleRate": 2}}, "at '/traces/sampleRate': maximum: got 2, want 1"),
         (
             {"messaging": {"database": {"existingSecret": ""}}},

@@ -21,7 +21,7 @@ from parley_protocol.packets import Op
 from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATION, Caller
 from service_kit.authentication.credentials import accepted_line
 from tests.support.client import Client
-from tests.support.compose import Deployment, read_compose, secrets_of
+from tests.support.compose import Deployment, read_compose, read_variables, secrets_of
 from tests.support.images import ROOT, Image
 from tests.support.postgresql import Postgresql
 
@@ -107,15 +107,31 @@ def deployment(
         deployed.remove()
 
 
-async def connect(deployment: Deployment, user: str, resume: str | None = None) -> Client:
+@pytest.fixture
+def replicas(
+    secret_files: Path, postgresql: Postgresql, image: Callable[[str], Image]
+) -> Iterator[Deployment]:
+    """The profile `replicas`, with the file that goes with it."""
+    variables = read_variables("deploy/replicas.env")
+    folder = secret_files.parent
+    deployed = Deployment(folder, postgresql, image, ["replicas"], variables)
+    try:
+        yield deployed
+    finally:
+        deployed.remove()
+
+
+async def connect(
+    deployment: Deployment, user: str, resume: str | None = None, through: str = "edge"
+) -> Client:
     claims = {"sub": user, "exp": int(time.time()) + 600}
     token = jwt.encode(claims, deployment.secret("token_secret"), algorithm="HS256")
-    return await Client.open(deployment.url, token, resume=resume)
+    return await Client.open(deployment.url_of(through), token, resume=resume)
 
 
-async def reaches_all(deployment: Deployment) -> None:
+async def reaches_all(deployment: Deployment, edge: str = "edge") -> None:
     """The edge is ready when messaging delivers; wait until the others do as well."""
-    url = f"{deployment.url.replace('ws:', 'http:').removesuffix('/ws')}/readyz"
+    url = f"http://127.0.0.1:{deployment.ports[edge][1]}/readyz"
     missing = set(parts.SERVICES)
     async with httpx.AsyncClient() as client, asyncio.timeout(30):
         while missing:
@@ -238,6 +254,58 @@ async def test_the_compose_file_runs(deployment: Deployment) -> None:
         assert not deployment.is_healthy(name)
     after = {path for image in images for path in image.files()}
     assert after == before, "something was written into what is read-only in a container"
+
+
+def sockets_of(deployment: Deployment, edge: str) -> float:
+    """The sockets that are open at an edge, as its metrics say."""
+    port = deployment.own_port(edge, "9090")
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if re.match(r"parley_edge_sockets[ {]", line)
+    )
+
+
+async def test_two_of_each_run_behind_a_proxy(replicas: Deployment) -> None:
+    """The profile `replicas` as it stands: real Caddy, real NATS. People on two edges talk with
+    one another; then half of it is stopped, and the other half goes on.
+    """
+    for name in replicas.services:
+        if not name.startswith("desk"):
+            replicas.start(name)
+    for edge in ("edge", "edge-2"):
+        replicas.wait_healthy(edge)
+        await reaches_all(replicas, edge)
+    replicas.wait_healthy("proxy")
+    public = replicas.url_of("proxy").replace("ws:", "http:").removesuffix("/ws")
+    async with httpx.AsyncClient(base_url=public) as client:
+        assert (await client.get("/metrics")).status_code == 404
+        assert (await client.get("/standing")).status_code == 401
+
+    alice = await connect(replicas, "alice", through="proxy")
+    bob = await connect(replicas, "bob", through="proxy")
+    assert [sockets_of(replicas, edge) for edge in ("edge", "edge-2")] == [1, 1]
+    stored = await alice.write("bob", "Hello Bob")
+    alert = await bob.expect(Op.ALERT_NEW_MSG)
+    assert alert["d"]["message"]["text"] == "Hello Bob"
+    await propose(alice, stored["conversation"])
+    await bob.expect(Op.UPDATE_CONVERSATION_DATAS)
+    await alice.close()
+    await bob.close()
+
+    stopped = [
+        f"{name}{which}"
+        for name, which in zip((*parts.SERVICES, "edge"), ("", "-2", "", "-2"), strict=True)
+    ]
+    assert replicas.stop(*stopped) == dict.fromkeys(stopped, 0)
+    alice = await connect(replicas, "alice", through="proxy")
+    bob = await connect(replicas, "bob", through="proxy")
+    assert (await alice.write("bob", "Still there?"))["status"] == "stored"
+    await bob.expect(Op.ALERT_NEW_MSG)
+    await alice.close()
+    await bob.close()
+    assert set(replicas.stop().values()) == {0}
 
 
 def test_the_database_is_as_the_file_says(deployment: Deployment) -> None:

@@ -73,6 +73,10 @@ EVERYTHING: dict[str, Any] = {
         "trustDomain": "example.org",
         "peers": ["spiffe://example.org/orders=backend"],
     },
+    "bus": {
+        "engine": "nats",
+        "nats": {"url": "nats://parley@nats.data:4222", "existingSecret": "nats"},
+    },
     "traces": {"endpoint": "http://collector.observability:4318", "sampleRate": 0.05},
 }
 VALUES: dict[str, dict[str, Any]] = {

@@ -7,6 +7,12 @@
 {{- if gt .Values.edge.reconnectSpreadSeconds .Values.edge.drainSeconds }}
 {{- fail "edge.reconnectSpreadSeconds: clients cannot be told to come back after edge.drainSeconds" }}
 {{- end }}
+{{- if and (eq .Values.bus.engine "nats") (not .Values.bus.nats.url) }}
+{{- fail "bus.nats.url: the engine nats needs the address of NATS" }}
+{{- end }}
+{{- if and (ne .Values.bus.engine "nats") .Values.bus.nats.url }}
+{{- fail "bus.nats.url: is given, and bus.engine is not nats" }}
+{{- end }}
 {{- range $name := $parts }}
 {{- $part := index $.Values $name }}
 {{- with $part.autoscaling }}

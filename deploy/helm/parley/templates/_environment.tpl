@@ -17,6 +17,7 @@
 {{- with $part.database.passwordKey }}
 {{- $_ := set $set "DATABASE_PASSWORD_FILE" (printf "/run/parley/database/%s" .) }}
 {{- end }}
+{{- $set = merge $set (include "parley.bus" .root | fromYaml) }}
 {{- else }}
 {{- $_ := set $set "HOST" "0.0.0.0" }}
 {{- $_ := set $set "PORT" (include "parley.port" .) }}
@@ -113,6 +114,18 @@ TRUSTED_NETWORK: true
 {{- end }}
 {{- end }}
 
+{{- define "parley.bus" -}}
+{{- with .Values.bus }}
+BUS: {{ .engine }}
+{{- if eq .engine "nats" }}
+BUS_URL: {{ .nats.url | quote }}
+{{- if .nats.existingSecret }}
+BUS_PASSWORD_FILE: /run/parley/bus/{{ .nats.passwordKey }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "parley.traces" -}}
 {{- with .root.Values.traces.endpoint }}
 TRACES_ENDPOINT: {{ . | quote }}
@@ -139,6 +152,12 @@ TRACES_SAMPLE_RATE: {{ $.root.Values.traces.sampleRate }}
 - name: tls
   secret:
     secretName: {{ $part.tls.existingSecret }}
+    defaultMode: 0440
+{{- end }}
+{{- if and (include "parley.isService" .) (eq .root.Values.bus.engine "nats") .root.Values.bus.nats.existingSecret }}
+- name: bus
+  secret:
+    secretName: {{ .root.Values.bus.nats.existingSecret }}
     defaultMode: 0440
 {{- end }}
 {{- with $part.database }}
