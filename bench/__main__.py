@@ -24,6 +24,7 @@ with the figures that the last release saved.
   storm    until all clients are back after the edge was restarted, and told of what they missed
   floods   one message at a time, without a flood of each kind and with it
   hops     from place to place, where the time of one message goes
+  replicas what a second and a third replica and edge add, and the way to a watcher of another one
 
 Systems by hand: baseline (Python with SQLAlchemy, on either database), asyncpg and node (with
 these drivers, on PostgreSQL).

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bench.measurements import (
     logins,
     offered,
     recovery,
+    replicas,
     storm,
 )
 from bench.measurements.slow_readers import Beside, Second
@@ -290,6 +292,31 @@ class Bench:
 
         self._report("hops: one message at a time, medians", {"parley": measure})
 
+    def replicas(self) -> None:
+        """What more parts add, and what it takes until a watcher of another replica is told."""
+        if self._running.postgresql is None:
+            progress("  replicas stand on PostgreSQL alone: --database postgresql")
+            return
+
+        def column(start: by_hand.Start, measure: Measure, **options: Any) -> Round:
+            def run(number: int) -> list[Figure]:
+                # Started for each round: idle parts would take from the others' cores.
+                with start(self._running, self._new_folder()) as system:
+                    return self._rounds(measure, system, **options)(number)
+
+            return run
+
+        growing = {
+            name: column(partial(parley, edges=edges, replicas=of_each), load.measure, **self._load)
+            for name, (edges, of_each) in replicas.GROWING.items()
+        }
+        self._report(f"replicas: {self._pairs}, all on the cores of one of each", growing)
+        watching = {
+            name: column(partial(replicas.watching, bus=bus), alone.measure, text=self._text)
+            for name, bus in replicas.WATCHING.items()
+        }
+        self._report("watching: one message at a time to somebody at another edge", watching)
+
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self._folder))
 
@@ -363,6 +390,6 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], None]] = {
     for one in (
         *(Bench.load, Bench.offered, Bench.alone, Bench.logins, Bench.idle, Bench.crowd),
         *(Bench.growth, Bench.slow, Bench.deals, Bench.ban, Bench.recovery, Bench.storm),
-        *(Bench.floods, Bench.hops),
+        *(Bench.floods, Bench.hops, Bench.replicas),
     )
 }

@@ -62,9 +62,10 @@ async def write_one(writer: Writer, reader: Reader, text: str) -> int:
 
 
 async def measure(system: System, name: str, *, seconds: float, text: int) -> list[Figure]:
-    """One round, of one pair."""
+    """One round, of one pair: the first is at the first edge, and the other at the last."""
     writer = Writer(f"{name}-a")
     reader = Reader(f"{name}-b", confirms=system.tells_delivered)
+    reader.edge = len(system.urls) - 1
     to_stored: list[int] = []
     to_alert: list[int] = []
 

@@ -120,7 +120,7 @@ async def measure(
     known: Sequence[tuple[str, str]] = (),
 ) -> list[Figure]:
     """One round. `name` keeps its people apart from those of other rounds, unless they are `known`:
-    so many pairs, nobody in two of them.
+    so many pairs, nobody in two of them, and the two at different edges if there are several.
 
     A pair's window is halved between its two; a window of 1 is one of them who writes. Raises
     RuntimeError when a message was refused, lost, or alerted twice.
@@ -131,6 +131,8 @@ async def measure(
         for pair in known or [users(name, number) for number in range(pairs)]
         for user, partner in (pair, pair[::-1])
     ]
+    for number, talker in enumerate(talkers):
+        talker.edge = number % len(system.urls)
     async with Crowd(system) as crowd:
         await crowd.join(talkers)
         for talker in talkers[::2] if window == 1 else talkers:

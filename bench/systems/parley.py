@@ -38,6 +38,8 @@ def parley(
     launcher: Sequence[str] = (),
     *,
     edges: int = 1,
+    replicas: int = 1,
+    apart: bool = False,
     addresses: Mapping[str, str] | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[System]:
@@ -45,7 +47,8 @@ def parley(
     finds it there.
 
     `launcher` is a module that runs them, if not they themselves; `environment` is for all. Their
-    databases are new, or those at `addresses`.
+    databases are new, or those at `addresses`. Of several `replicas` of each service, all edges use
+    all, or with `apart` each edge those of its number.
     """
     with ExitStack() as stack:
         if addresses is None:
@@ -55,10 +58,17 @@ def parley(
         for name, address in addresses.items():
             started.settings.setdefault(name, {})["database_url"] = address
         with on_core(SERVER_CORE):
-            started.start_services(*SERVICES)
-            for _ in range(edges):
-                started.start_edge()
-        parts = {name: started.services[name] for name in SERVICES}
+            started.start_services(*SERVICES, replicas=replicas)
+            for number in range(edges):
+                own = {
+                    f"{name}_target": started.addresses(name)[number] for name in SERVICES if apart
+                }
+                started.start_edge(**own)
+        parts = {
+            name if replicas == 1 else f"{name} {number}": part
+            for name in SERVICES
+            for number, part in enumerate(started.replicas[name], start=1)
+        }
         for number, edge in enumerate(started.edges, start=1):
             parts["edge" if edges == 1 else f"edge {number}"] = edge
         with telling(*parts.values()):

@@ -25,6 +25,7 @@ from bench.measurements import (
     logins,
     offered,
     recovery,
+    replicas,
     storm,
 )
 from bench.measurements.slow_readers import Beside, Second
@@ -33,6 +34,7 @@ from bench.systems import traced
 from bench.systems.parley import DEFAULT_LIMITS, parley
 from bench.systems.system import Database, System
 from tests.bench.conftest import ON_ALL_SYSTEMS, Run
+from tests.support.postgresql import Postgresql
 
 _SECONDS = 0.3
 _numbers = count(1)
@@ -220,3 +222,14 @@ def test_hops(bench_database: Database, bench_folder: Path, bench_runner: Run) -
         moments = bench_runner(hops.write(system, "hops", _SECONDS, 40))
     found = values(hops.figures(moments, traced.read(bench_folder)))
     assert found["writer: COMMIT, to the disk"] > 0
+
+
+def test_a_watcher_of_another_replica(
+    bench_folder: Path, bench_runner: Run, postgresql: Postgresql
+) -> None:
+    """Two edges on a replica each; by NATS, which needs a server of its own."""
+    database = Database("postgresql", "PostgreSQL", postgresql)
+    with replicas.watching(database, bench_folder, "nats") as system:
+        assert {"messaging 1", "messaging 2", "edge 1", "edge 2"} <= system.parts.keys()
+        found = values(bench_runner(alone.measure(system, "r", seconds=_SECONDS, text=40)))
+    assert found["send to alert, p50"] > 0
