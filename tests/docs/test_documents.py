@@ -135,7 +135,7 @@ def test_named_metrics_exist() -> None:
         path.read_text("utf-8") for part in SOURCES for path in (ROOT / part).rglob("*.py")
     )
     prefixes = (
-        "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
+        "parley_edge|presence|writer|watch|bus|calls?|limit|follower|background|timers|evidence"
         "|moderation|saga"
     )
     named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
