@@ -27,6 +27,8 @@ from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Events, Transaction
 from service_kit.watch.hub import WatchHub
 
+# Epochs of other databases that are remembered.
+_MOST_STRANGE = 64
 # At a stop, for what was published already.
 _CLOSE_SECONDS = 2.0
 # Without a look at the clock for so long, and so many of its intervals, nothing is known.
@@ -69,6 +71,7 @@ class Bus:
         self._catching_up.metrics = self._metrics
         # What was announced and is to be published after the commit.
         self._announced: dict[int, Announcement] = {}
+        self._strange: deque[str] = deque(maxlen=_MOST_STRANGE)
         self._signals: deque[bytes] = deque()
         self._sending: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(__name__)
@@ -147,7 +150,7 @@ class Bus:
             if told is not None and not self._engine.publish(epoch, told):
                 self._metrics.unsent.inc()
             # Of what was not committed after all.
-            for earlier in [one for one in self._announced if one < revision]:
+            for earlier in [one for one in list(self._announced) if one < revision]:
                 del self._announced[earlier]
 
     def tell(self, events: Events) -> None:
@@ -165,8 +168,8 @@ class Bus:
     async def _send(self) -> None:
         try:
             while self._signals:
-                # One after the other they are one batch.
-                batch = self._signals.popleft()
+                # One after the other they are one batch, of the epoch that stands before it.
+                batch = self._hub.position.epoch.encode() + b"\n" + self._signals.popleft()
                 while self._signals and (
                     len(batch) + len(self._signals[0]) <= self._engine.signal_bytes
                 ):
@@ -212,15 +215,21 @@ class Bus:
         self.hear_hello()
         self._metrics.heard.inc()
         if epoch != self._hub.position.epoch:
-            self._catching_up.look_now()
+            # Of this database in another epoch; or of another one, which is looked for once.
+            if epoch not in self._strange:
+                self._strange.append(epoch)
+                self._catching_up.look_now()
             return False
         self._learn(Position(epoch, revision))
         return True
 
     def hear_signals(self, batch: bytes) -> None:
-        """Tell the watchers here of what is stored nowhere."""
+        """Tell the watchers here of what is stored nowhere, if it is of this database."""
+        epoch, _, told = batch.partition(b"\n")
+        if epoch != self._hub.position.epoch.encode():
+            return
         try:
-            events = self._batches.decode(batch)
+            events = self._batches.decode(told)
         except ValueError:
             self._hub.note_untold()
             return
