@@ -61,7 +61,13 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
         await _apply(resources.writer, add, position, events)
 
     return Follower(
-        "messaging", source, resources.readers, apply, metrics, tracing=resources.tracing
+        "messaging",
+        source,
+        resources.readers,
+        apply,
+        metrics,
+        tracing=resources.tracing,
+        patience_seconds=resources.leases.patience_seconds,
     )
 
 

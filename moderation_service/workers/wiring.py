@@ -203,5 +203,11 @@ def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Followe
     )
     metrics = FollowerMetrics(resources.registry)
     return Follower(
-        "moderation", source, resources.readers, holds.apply, metrics, tracing=resources.tracing
+        "moderation",
+        source,
+        resources.readers,
+        holds.apply,
+        metrics,
+        tracing=resources.tracing,
+        patience_seconds=resources.leases.patience_seconds,
     )

@@ -6,6 +6,7 @@ position in one transaction. The stream is a doorbell; what it failed to bring i
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from service_kit.authentication.credentials import Present, presented
 from service_kit.channels.connections import Connections
 from service_kit.follow.positions import Step, read_followed
+from service_kit.leases.leases import LeaseLeft
 from service_kit.process.settings import ServiceSettings
 from service_kit.rules import Position
 from service_kit.storage.readers import Readers
@@ -102,7 +104,8 @@ class Follower:
     `name` is this service's, for the logs of the other. Times are in seconds: `silence` is when a
     stream without a sign of life is given up. After `progress_revisions` a mere position is stored.
     Each that is stored is a revision here: were it a matter of time, two services that follow each
-    other would never come to rest.
+    other would never come to rest. After `patience` without a stream LeaseLeft is raised, so that
+    another process follows; None is never.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Follower:
         call_timeout_seconds: float = 5.0,
         silence_seconds: float = 5.0,
         progress_revisions: int = 1_000,
+        patience_seconds: float | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._name = name
@@ -128,6 +132,7 @@ class Follower:
         self._call_timeout = call_timeout_seconds
         self._silence = silence_seconds
         self._progress = progress_revisions
+        self._patience = patience_seconds
         self._present = source.present
         self._live = metrics.live.labels(source.name)
         self._revision = metrics.revision.labels(source.name)
@@ -151,7 +156,7 @@ class Follower:
 
     async def _keep_following(self) -> None:
         source = self._source
-        retry = _FIRST_RETRY_SECONDS
+        retry, failing_since = _FIRST_RETRY_SECONDS, time.monotonic()
         while True:
             try:
                 # Each attempt has a connection of its own: the replica before may be frozen.
@@ -169,7 +174,9 @@ class Follower:
                 self._log.warning("following ended", source=source.name, cause=_cause(error))
                 source.connections.failed(source.name, source.target, error)
                 if self._was_live:
-                    retry = _FIRST_RETRY_SECONDS
+                    retry, failing_since = _FIRST_RETRY_SECONDS, time.monotonic()
+                elif self._patience and time.monotonic() - failing_since > self._patience:
+                    raise LeaseLeft(_cause(error)) from error
             finally:
                 self._live.set(0)
                 self._was_live = False

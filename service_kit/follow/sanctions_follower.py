@@ -59,6 +59,7 @@ def sanctions_follower(
         metrics,
         caught_up=caught_up,
         tracing=resources.tracing,
+        patience_seconds=resources.leases.patience_seconds,
     )
 
 

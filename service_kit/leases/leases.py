@@ -23,10 +23,16 @@ from service_kit.storage.writer import CommandType, Operation, OutcomeType, Tran
 
 # How often a lease is renewed in its length.
 _RENEWALS = 4
+# For which work that gets nowhere keeps its lease.
+_PATIENCE_SECONDS = 10.0
 
 
 class LeaseLost(Exception):  # noqa: N818, the name says what is the case
     """Another process has the lease now: nothing of the work was stored."""
+
+
+class LeaseLeft(Exception):  # noqa: N818, the name says what is the case
+    """The work gets nowhere here: another process may be better off."""
 
 
 class _Wish:
@@ -96,6 +102,11 @@ class Leases:
         return self._seconds
 
     @property
+    def patience_seconds(self) -> float | None:
+        """After which work that gets nowhere is to raise LeaseLeft; None where it has no choice."""
+        return None if self.alone else _PATIENCE_SECONDS
+
+    @property
     def steady(self) -> bool:
         """Whether all was renewed in time for the length of a lease: then every process that lives
         has renewed its own meanwhile, and stored what it wanted to.
@@ -118,8 +129,8 @@ class Leases:
     def under(self, name: str, work: Work) -> Work:
         """Let work go on while this process has the lease of that name. Several works may share it.
 
-        When it is lost the work is cancelled, and begun again with the lease. Work that fails lets
-        go of it for a while: another process may be better off.
+        When it is lost the work is cancelled, and begun again with the lease. Work that fails, or
+        raises LeaseLeft, lets go of it for a while: another process may be better off.
         """
         self.wish(name)
         if self.alone:
@@ -134,6 +145,11 @@ class Leases:
                         return
                 except LeaseLost:
                     self._lose(name, wish)
+                except LeaseLeft as left:
+                    self._log.warning("lease left to others", lease=name, cause=str(left))
+                    # In which every other process looks, and not much longer.
+                    wish.not_before = self._loop.time() + self._seconds / 2
+                    await self._let_go([name])
                 except Exception:
                     wish.not_before = self._loop.time() + self._seconds
                     await self._let_go([name])

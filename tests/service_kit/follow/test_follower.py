@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import grpc
 import pytest
 
+from service_kit.leases.leases import LeaseLeft
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
 from service_kit.storage.clock import take_position
@@ -215,6 +216,17 @@ async def test_a_source_that_is_away_is_waited_for(
             await source.add("apples", 4)
             assert [await following.next() for _ in range(2)] == [(2, [2], True), (3, [4], True)]
     assert await following.sum() == 7
+
+
+async def test_a_source_that_is_away_for_long_is_left_to_another_process(
+    own: TallyResources,
+) -> None:
+    """It may be this one alone that does not reach it; one that is alone never gives up."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    following = Following(own, nowhere, patience_seconds=0.3, call_timeout_seconds=0.5)
+    async with asyncio.timeout(20):
+        with pytest.raises(LeaseLeft):
+            await following.follower.run()
 
 
 async def test_one_that_applies_slowly_is_cut_off_and_misses_nothing(

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, MetaData, text
 
-from service_kit.leases.leases import LeaseLost, Leases
+from service_kit.leases.leases import LeaseLeft, LeaseLost, Leases
 from service_kit.leases.table import add_leases, read_leases
 from service_kit.process.background import Work, background
 from service_kit.storage.writer import Transaction
@@ -101,6 +101,26 @@ async def test_work_that_fails_is_left_to_another(
             await until(lambda: second.works)
             assert (first.works, first.begun) == (False, 1)
         assert registry.get_sample_value("background_failures_total", {"work": "work"}) == 1
+
+
+async def test_work_that_gets_nowhere_is_left_to_another_and_is_no_failure(
+    replica: Callable[[], Awaitable[Leases]],
+) -> None:
+    """And comes back where there is no other."""
+    one, other = await replica(), await replica()
+    assert one.patience_seconds
+    worker, begun = Worker(), 0
+
+    async def gets_nowhere() -> None:
+        nonlocal begun
+        begun += 1
+        raise LeaseLeft("nobody is there")
+
+    async with going_on(one.under("work", gets_nowhere)) as registry:
+        await until(lambda: begun == 2)
+        async with going_on(other.under("work", worker.work)):
+            await until(lambda: worker.works)
+        assert registry.get_sample_value("background_failures_total", {"work": "work"}) == 0
 
 
 async def test_works_of_one_lease_are_together(replica: Callable[[], Awaitable[Leases]]) -> None:
