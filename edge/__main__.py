@@ -106,7 +106,7 @@ async def serve(settings: Settings) -> None:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
                 await drain.run()
-                server.should_exit = True
+                server.end()
             await serving
             stopping.cancel()
             for task in background:

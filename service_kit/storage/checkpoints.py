@@ -21,6 +21,8 @@ from service_kit.storage.engines import open_engine
 
 # How often it is looked at how far the database has come.
 _LOOK_SECONDS = 0.25
+# So many times as long while nothing is written.
+_IDLE_LOOKS = 4
 # The log moves after about so much of it, or when it is as old as this: most pages change again
 # soon, and each is written once for all of its changes.
 _MOVE_BYTES = 4 * 1024 * 1024
@@ -113,10 +115,14 @@ class _Mover:
         (page_bytes,) = cursor.execute("PRAGMA page_size").fetchone()
         # What an earlier process has left.
         self._move(cursor, page_bytes, self._read_revision(cursor))
-        while not self.stop.wait(self._look_seconds):
+        pause, seen = self._look_seconds, self._revision
+        while not self.stop.wait(pause):
             # One row says how many transactions there were. The log itself tells its length only
             # when it is moved.
             revision = self._read_revision(cursor)
+            # While nothing is written there is no hurry.
+            pause = self._look_seconds * (1 if revision != seen else _IDLE_LOOKS)
+            seen = revision
             transactions = revision - self._revision
             if transactions and (
                 transactions * self._bytes_of_transaction >= _MOVE_BYTES
