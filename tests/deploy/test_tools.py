@@ -5,11 +5,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 from command_line.doctor.checks.settings import check_settings
 from command_line.doctor.deployment import of_environment
-from tests.support.compose import read_compose
+from tests.support.compose import read_compose, read_variables
 from tests.support.images import ROOT, Dockerfile, Image
 
 PARTS = {"messaging", "negotiation", "moderation", "edge", "desk"}
@@ -61,12 +62,17 @@ def test_it_stands_in_the_place_of_every_part() -> None:
     assert json.loads(Dockerfile("deploy/tools").arguments("CMD")[-1]) == service["command"]
 
 
-async def test_nothing_is_found_in_the_settings_that_compose_gives() -> None:
+@pytest.mark.parametrize("files", [(), ("replicas", "observability")], ids=["alone", "profiles"])
+async def test_nothing_is_found_in_the_settings_that_compose_gives(files: tuple[str, ...]) -> None:
     """As all parts together have them; what is only wrong elsewhere is no matter here."""
+    variables: dict[str, str] = {}
+    for file in files:
+        variables |= read_variables(f"deploy/{file}.env")
     environment: dict[str, str] = {}
     for part in PARTS:
         given = read_compose()["services"][part]["environment"]
-        environment |= {name: str(value) for name, value in given.items()}
+        told = {name: variables.get(name) if one is None else one for name, one in given.items()}
+        environment |= {name: str(one) for name, one in told.items() if one is not None}
     examined = of_environment(environment)
     assert set(examined.parts) == PARTS
     assert [finding async for finding in check_settings(examined)] == []

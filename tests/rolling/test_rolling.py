@@ -13,12 +13,16 @@ from tests.support.postgresql import Postgresql
 from tests.support.system import SERVICES, System
 
 _PEOPLE = 5
+# A machine with much else to do is slow, which is no failure of a service.
+_PATIENT = {"call_timeout_seconds": 15}
 # Moderators and people complain faster than any do, and disputes end within the test.
 _MODERATION = {
     "reports_limit": 10_000,
     "unreliable_reports_limit": 10_000,
     "open_reports_limit": 10_000,
     "statements_hours": 3 / 3600,
+    "messaging_timeout_seconds": 10,
+    "negotiation_timeout_seconds": 10,
 }
 # As short as the offers that people here make.
 _NEGOTIATION = {
@@ -26,6 +30,7 @@ _NEGOTIATION = {
     "offer_reminder_hours": 1 / 3600,
     "cancellation_hours": 3 / 3600,
     "cancellation_reminder_hours": 1 / 3600,
+    "messaging_timeout_seconds": 10,
 }
 
 
@@ -48,7 +53,7 @@ def system(tmp_path: Path, postgresql: Postgresql) -> Iterator[System]:
         stack.enter_context(system)
         system.start_services(*SERVICES, replicas=2)
         for _ in range(2):
-            system.start_edge(drain_seconds=3, reconnect_spread_seconds=1)
+            system.start_edge(drain_seconds=3, reconnect_spread_seconds=1, **_PATIENT)
         yield system
 
 
