@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -10,6 +12,7 @@ from typing import cast
 import pytest
 
 from tests.conftest import TOLD
+from tests.crash.__main__ import keep
 from tests.crash.replicas.cluster import Cluster
 from tests.crash.replicas.faults import Fault, Faults
 from tests.crash.replicas.line import Line, State, line_to
@@ -46,7 +49,12 @@ async def test_faults_cost_nothing_but_time(
     plan = Plan(FAULTS, TALKERS, seed=secrets.randbelow(2**32))
     done = await run_replicas_trial(tmp_path, server, plan)
     record_property(TOLD, done.summary())
-    assert done.outcome.violations == [], done.summary()
+    if done.outcome.violations:
+        # What tells of it outlives the test.
+        kept = Path(shutil.copytree(tmp_path, tempfile.mkdtemp(), dirs_exist_ok=True))
+        keep(done.outcome, kept)
+        told = "\n".join(map(str, done.outcome.violations[:20]))
+        pytest.fail(f"{told}\n{done.summary()}\nthe logs, and what each heard, are in {kept}")
     # Each kind of fault came, and it was no idle system.
     assert {one.value for one in Fault} == {kind for kind, _ in done.faults}
     assert len(done.outcome.progress) == FAULTS
