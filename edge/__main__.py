@@ -20,7 +20,7 @@ from edge.backends.negotiation import NegotiationBackend
 from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursors
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.push.canary import Canary, Ear
+from edge.push.canary import Canary
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.followed_users import EventSink
@@ -149,12 +149,12 @@ def _wire(
     if settings.canary_interval_seconds:
         canary = Canary(messaging.create_message, lambda: len(hub), settings, metrics)
     deliverers: dict[str, EventSink] = {
-        MESSAGING: Deliverer(hub, MESSAGING, metrics, tracing),
+        MESSAGING: Deliverer(
+            hub, MESSAGING, metrics, tracing, {CANARY_TO: canary.hear} if canary else None
+        ),
         NEGOTIATION: Deliverer(hub, NEGOTIATION, metrics, tracing),
         MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement, metrics, tracing),
     }
-    if canary is not None:
-        deliverers[MESSAGING] = Ear(canary, deliverers[MESSAGING])
     backends: list[Backend] = [one for one in (messaging, negotiation, moderation) if one]
     feeds = {
         backend.name: Feed(

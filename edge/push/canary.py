@@ -7,16 +7,14 @@ messages alone. So each edge hears the others as well, and how many sockets they
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends.backend import Event
 from edge.backends.batcher import Batcher
 from edge.metrics import Metrics
-from edge.push.followed_users import EventSink
 from edge.settings import Settings
 from parley_protocol.errors import Error
 from service_kit.names import CANARY_FROM, CANARY_TO
@@ -156,28 +154,3 @@ class Canary:
         elif problem is None and self._deaf:
             _logger.info("the canary is heard again")
         self._deaf = problem is not None
-
-
-class Ear:
-    """Hears canaries in what a feed delivers, and passes all else on."""
-
-    def __init__(self, canary: Canary, sink: EventSink) -> None:
-        self._canary = canary
-        self._sink = sink
-        self.start_over = sink.start_over
-        self.let_go = sink.let_go
-
-    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
-        """Take the events of one revision."""
-        if only == CANARY_TO:
-            for event in events:
-                self._canary.hear(event)  # type: ignore[arg-type] # of messaging's contract
-            return
-        others: Sequence[Event] = events
-        if any(CANARY_TO in event.recipients for event in events):
-            others = [event for event in events if CANARY_TO not in event.recipients]
-            for event in events:
-                if CANARY_TO in event.recipients:
-                    self._canary.hear(event)  # type: ignore[arg-type] # of messaging's contract
-        if others:
-            self._sink.deliver(revision, others, only)

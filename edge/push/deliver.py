@@ -1,6 +1,7 @@
 """Delivery of a backend's events to the sessions of their recipients, with the right cursors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from edge.backends.backend import Event
 from edge.cursors import Cursor, Position
@@ -14,11 +15,20 @@ from service_kit.tracing.spans import Tracing
 
 
 class Deliverer:
-    """Pushes what one backend tells to the sessions of a hub."""
+    """Pushes what one backend tells to the sessions of a hub.
+
+    `own` are called with each event of those whom the edge follows for itself.
+    """
 
     def __init__(
-        self, hub: Hub, backend: str, metrics: Metrics, tracing: Tracing | None = None
+        self,
+        hub: Hub,
+        backend: str,
+        metrics: Metrics,
+        tracing: Tracing | None = None,
+        own: Mapping[str, Callable[[Any], None]] | None = None,
     ) -> None:
+        self._own = own or {}
         self._hub = hub
         self._tracing = tracing
         self._backend = backend
@@ -38,6 +48,11 @@ class Deliverer:
             if is_stored(event):
                 for user in event.recipients:
                     last[user] = index
+        for name, hear in self._own.items():
+            if name in last and only in {None, name}:
+                for event in events:
+                    if name in event.recipients:
+                        hear(event)
         positions = self._hub.positions
         cursors = self._hub.cursors
         epoch = positions[backend].epoch

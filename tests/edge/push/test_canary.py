@@ -1,20 +1,22 @@
 """The edge's canary: heard in time, late, refused, and among those of other edges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
-from edge.cursors import Position
+from edge.cursors import MESSAGING, Position
 from edge.metrics import Metrics
-from edge.push.canary import Canary, Ear
+from edge.push.canary import Canary
+from edge.push.deliver import Deliverer
+from edge.push.hub import Hub
 from edge.settings import Settings
 from edge.translation.status import UNAVAILABLE
 from parley_protocol.errors import Error
 from service_kit.names import CANARY_FROM, CANARY_TO
-from tests.edge.scripted import message_event
+from tests.edge.scripted import CURSORS, EPOCH, message_event
 
 
 class Line:
@@ -152,26 +154,14 @@ async def test_what_is_no_song_is_passed_over(sky: Sky, event: pb.Event) -> None
 
 
 async def test_songs_are_heard_among_other_events(sky: Sky) -> None:
-    """All else is delivered as it came."""
-    delivered: list[tuple[int, list[pb.Event], str | None]] = []
-
-    class Sink:
-        def deliver(self, revision: int, events: Sequence[Any], only: str | None = None) -> None:
-            delivered.append((revision, list(events), only))
-
-        def start_over(self, *_arguments: Any, **_options: Any) -> None: ...
-
-        def let_go(self, *_arguments: Any) -> None: ...
-
-    ear = Ear(sky.canary, Sink())
-    other = message_event(3)
-    ear.deliver(11, [sky.sing(), other])
-    assert delivered == [(11, [other], None)]
+    """Live, and in what is read after an interruption; of another user's nothing is."""
+    hub = Hub(5, 30, CURSORS)
+    hub.positions[MESSAGING] = Position(EPOCH, 10)
+    own = {CANARY_TO: sky.canary.hear}
+    deliverer = Deliverer(hub, MESSAGING, Metrics(CollectorRegistry()), None, own)
+    deliverer.deliver(11, [sky.sing(), message_event(3)])
     assert not sky.canary._sung
-    ear.deliver(12, [sky.sing()])
+    deliverer.deliver(12, [sky.sing()], CANARY_TO)
     assert not sky.canary._sung
-    ear.deliver(13, [sky.sing()], CANARY_TO)
-    assert not sky.canary._sung
-    ear.deliver(14, [other], "alice")
-    assert delivered[1:] == [(14, [other], "alice")]
-    ear.start_over({"alice"}, Position("e", 1), everyone=True)
+    deliverer.deliver(13, [sky.sing()], "alice")
+    assert sky.canary._sung
