@@ -25,8 +25,8 @@ _LONGEST_KILLED_SECONDS = 1.5
 _FROZEN_SECONDS = (0.5, 6.0)
 _NATS_SECONDS = (0.5, 3.0)
 _AWAY_SECONDS = (0.0, 1.5)
-# As of settings that are wrong, and of what they name that is not there.
-_WRONG_SETTINGS = 2
+# As of a part that finds no database at its start, and of one that finds no bus.
+_NOT_THERE = frozenset({1, 2})
 _LOOK_SECONDS = 0.1
 # To stop somebody in the middle of a transaction.
 _TRIES = 300
@@ -103,14 +103,14 @@ class Faults:
 
     async def _supervise(self) -> None:
         """Start again what ended by itself, as whoever runs the parts does: one that finds no bus
-        at its start ends with 2. Raises AssertionError for any other end.
+        or no database at its start ends. Raises AssertionError for any other end.
         """
         while True:
             for part in self._cluster.parts:
                 status = part.process.poll()
                 if part in self._down or status is None:
                     continue
-                if status != _WRONG_SETTINGS or self._nats is None:
+                if status not in _NOT_THERE:
                     raise AssertionError(f"{part.name} ended: {part.read_log()[-4000:]}")
                 self.started_again += 1
                 part.start()
