@@ -72,10 +72,16 @@ def test_a_package_has_one_version_everywhere() -> None:
 def test_a_part_needs_no_more_than_its_image_holds(
     part: str, image: Callable[[str], Image]
 ) -> None:
-    """Everything that is loaded comes from the distributions of its own requirements."""
+    """Everything that is loaded comes from the distributions of its own requirements, and of those
+    that every image holds to be able to export traces.
+    """
     loaded = import_main(image(part), f"{part}.__main__")
     assert loaded.returncode == 0, loaded.stderr
-    pinned = {name.lower().replace("_", "-") for name in pins(ROOT / f"requirements/{part}.txt")}
+    pinned = {
+        name.lower().replace("_", "-")
+        for file in (part, "tracing")
+        for name in pins(ROOT / f"requirements/{file}.txt")
+    }
     used = {name.lower().replace("_", "-") for name in loaded.stdout.split()}
     assert used
     assert used <= pinned
