@@ -106,8 +106,8 @@ class Backend:
         self._metrics = metrics
         self._channel = self._open()
         self._stub = self.stub(self._channel)
-        # Beside the stream that is open, on the same connection.
-        self._updates: Exchange | None = None
+        # Of the stream that is open: the stub of its connection, and the stream that changes it.
+        self._watched: tuple[Any, Exchange] | None = None
         self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
         self._replays = asyncio.Semaphore(settings.concurrent_replays)
         self.absences = Absences(self.changed_users, settings, metrics.limits.reached)
@@ -323,18 +323,26 @@ class Backend:
         )
         if invisible:
             update.invisible_users.extend(invisible)
-        if self._updates is None:
+        if self._watched is None:
             return _NOT_WATCHING
+        stub, updates = self._watched
+
+        async def attempt(left: float) -> Any:
+            request = self.contract.StreamUpdateWatchRequest(update=update)
+            try:
+                return (await updates.ask(request, left)).answer
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                    raise
+            # A replica of an earlier version has no stream for it.
+            return await stub.UpdateWatch(update, timeout=left, metadata=self._present())
+
         answer = await self._measured(
-            "StreamUpdateWatch",
-            partial(self._updates.ask, self.contract.StreamUpdateWatchRequest(update=update)),
-            self._settings.call_timeout_seconds,
-            lambda: False,
+            "StreamUpdateWatch", attempt, self._settings.call_timeout_seconds, lambda: False
         )
         if isinstance(answer, Error):
             return answer
-        position = answer.answer.position
-        return Position(position.epoch, position.revision)
+        return Position(answer.position.epoch, answer.position.revision)
 
     @asynccontextmanager
     async def watch(self, watcher_name: str) -> AsyncIterator["grpc.aio.UnaryStreamCall[Any, Any]"]:
@@ -347,12 +355,13 @@ class Backend:
         async with self._open(keeps=True) as channel:
             stub = self.stub(channel)
             stream = stub.Watch(request, metadata=self._present())
-            self._updates = updates = Exchange(stub.StreamUpdateWatch, self._present)
+            updates = Exchange(stub.StreamUpdateWatch, self._present)
+            self._watched = stub, updates
             try:
                 yield stream
             finally:
                 stream.cancel()
-                self._updates = None
+                self._watched = None
                 updates.close()
 
     async def ready(self) -> None:

@@ -109,6 +109,8 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.revision = 10
         self.watchers = 0
         self.streams: asyncio.Queue[Stream] = asyncio.Queue()
+        # Of a version that has no stream for updates.
+        self.is_earlier = False
         # Every UpdateWatch in order; with `hold_updates` each waits for `release_update`.
         self.updates: asyncio.Queue[pb.UpdateWatchRequest] = asyncio.Queue()
         self.hold_updates = False
@@ -173,6 +175,8 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     async def StreamUpdateWatch(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[pb.StreamUpdateWatchRequest], context: Any
     ) -> AsyncIterator[pb.StreamUpdateWatchResponse]:
+        if self.is_earlier:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         async for request in request_iterator:
             answer = await self.UpdateWatch(request.update, context)
             yield pb.StreamUpdateWatchResponse(answer=answer)

@@ -330,3 +330,11 @@ async def test_a_mistake_in_following_leaves_nobody_waiting(
                 await sockets.users.follow("alice")
     await sockets.next_stream()
     assert await sockets.users.follow("alice") == Position(EPOCH, 10)
+
+
+async def test_a_replica_of_an_earlier_version_is_told_by_calls(sockets: Sockets) -> None:
+    """It has no stream for whom an edge follows."""
+    sockets.service.is_earlier = True
+    sockets.join()
+    await sockets.users.follow("alice")
+    assert await sockets.told() == (["alice"], [])
