@@ -50,6 +50,7 @@ _OF_THE_KIT = {
     "forgotten_changes": kept("one row"),
     "leases": kept("a row for each kind of work that is done once, and for each process"),
     "positions": kept("a row for each service that is followed"),
+    "clock_home": kept("one row"),
     "served_by": kept("the newest migrations of the programs that may serve it"),
     "restrictions": kept("what moderation restricts now; what has expired goes with the next news"),
 }
