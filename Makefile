@@ -27,7 +27,7 @@ BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory 
 PACKAGES := bench command_line desk edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo web up test conformance nightly check documents pictures protos bench crash trial
+.PHONY: help setup node demo web up test longer conformance nightly check documents pictures protos bench crash trial
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,8 +84,15 @@ up: $(if $(WEB),node,$(READY)) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parle
 	@$(if $(WEB),$(BUILD_WEB_IF_POSSIBLE))
 	@$(BIN)/parley up --port $(PORT) --data $(DATA) $(if $(WEB),--web)
 
-test: $(READY) $(NODE_READY) ## Run all tests, and name the slowest
-	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
+# What takes long is tried by `make longer`, and by every run of .ci/run.
+LONGER := tests/bench tests/conformance tests/deploy tests/rolling
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
+
+test: $(READY) $(NODE_READY) ## Run the tests, and name the slowest
+	@$(PYTEST) $(addprefix --ignore ,$(LONGER))
+
+longer: $(READY) $(NODE_READY) ## Run the other tests: libraries over bad lines, images, compose, chart, rolling update, benchmarks
+	@$(PYTEST) $(LONGER)
 
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)

@@ -5,6 +5,7 @@ open to them: GET /services and GET /disputes show them, and POST /packets/servi
 the like take the payload of the packet of that name. See docs/decisions/0056.
 """
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -52,7 +53,8 @@ class OneRequest:
     def __init__(self, edge: Edge, user: str) -> None:
         self.edge = edge
         self.user = user
-        self.answered: Struct | Error | None = None
+        # Set when the handler has returned, or by the batch in which its request travels.
+        self.answered: asyncio.Future[Struct | Error] = asyncio.get_running_loop().create_future()
 
     def forbidden(self, _re: requests.Request) -> Error | None:
         """Nothing: only what no sanction forbids comes here."""
@@ -61,12 +63,12 @@ class OneRequest:
     def answer(self, re: requests.Request, payload: Struct) -> None:
         """Keep an answer."""
         re.done()
-        self.answered = payload
+        self.answered.set_result(payload)
 
     def fail(self, re: requests.Request, error: Error) -> None:
         """Keep a refusal."""
         re.failed(error.code)
-        self.answered = error
+        self.answered.set_result(error)
 
 
 def routes(api: HttpApi) -> list[Route]:
@@ -120,11 +122,12 @@ def _packet(api: HttpApi, op: Op) -> Handle:
                 await waiting
         except InvalidPayloadError as error:
             raise invalid(error) from None
-        if isinstance(one.answered, Error):
-            raise refused_by(one.answered)
-        if one.answered is None:
-            raise TypeError(f"{op.title} was not answered")
-        return HTTPStatus.OK, one.answered
+        # A batch answers within the time of one call, whatever happens.
+        async with asyncio.timeout(2 * api.edge.settings.call_timeout_seconds):
+            answered = await one.answered
+        if isinstance(answered, Error):
+            raise refused_by(answered)
+        return HTTPStatus.OK, answered
 
     return handle
 

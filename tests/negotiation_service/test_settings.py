@@ -126,7 +126,9 @@ async def test_services_may_be_free(serve: Any, refused: Any) -> None:
 def test_the_lowest_price_is_no_more_than_the_highest(settings: NegotiationSettings) -> None:
     """Otherwise no price at all would be good."""
     with pytest.raises(ValueError, match="MIN_PRICE_MINOR"):
-        NegotiationSettings(**settings.model_dump() | {"min_price_minor": 2, "max_price_minor": 1})
+        NegotiationSettings(
+            **settings.model_dump(exclude_unset=True) | {"min_price_minor": 2, "max_price_minor": 1}
+        )
 
 
 # --- Currencies ----------------------------------------------------------------------------------

@@ -96,6 +96,14 @@ class Inbox(ABC):
         payload: Packet = reply["d"]
         return payload
 
+    async def ask_until_there(self, op: int, d: Packet) -> Packet:
+        """Ask as a client does of which a service was away: again, when it said so."""
+        async with asyncio.timeout(self.patience):
+            while (reply := await self.ask(op, d))["op"] == Op.ERROR:
+                assert reply["d"]["code"] == "UNAVAILABLE", reply
+                await asyncio.sleep(reply["d"]["retry_after_ms"] / 1000)
+        return reply
+
     async def _notify(self) -> None:
         async with self._arrived:
             self._arrived.notify_all()

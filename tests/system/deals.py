@@ -94,7 +94,7 @@ async def begin(system: System, connect: Callable[..., Any], alice: str, bob: st
 async def history(deal: Deal, seqs: int) -> list[tuple[str, str]]:
     """Kind, and text or cause, of the first `seqs` entries; they are there when it returns."""
     while True:
-        reply = await deal.alice.client.ask(
+        reply = await deal.alice.client.ask_until_there(
             Op.ASK_MESSAGES, {"conversation": deal.conversation, "after": 0, "limit": 200}
         )
         messages = reply["d"]["messages"]

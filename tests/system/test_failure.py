@@ -122,7 +122,9 @@ async def test_two_edges_and_a_message_during_an_interruption(
     own_system.services["messaging"].stop(signal.SIGKILL)
     own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, own_system.parts[-2])
-    conversation = (await alice.write("bob", "0"))["conversation"]
+    first = {"to": "bob", "text": "0", "idempotency_key": "first"}
+    stored = await alice.ask_until_there(Op.CREATE_MSG, first)
+    conversation = stored["d"]["conversation"]
     for number in range(1, 50):
         await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
     edge.process.send_signal(signal.SIGCONT)

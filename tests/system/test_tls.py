@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -122,8 +123,8 @@ async def test_everything_is_replaced_while_people_talk(
 
 
 def _expired(certificates: Certificates, name: str) -> dict[str, Any]:
-    uri, day = f"spiffe://{DOMAIN}/parley/{name}", 0.00001
-    pair = certificates.authority.sign(uri, ("127.0.0.1",), day, serves=True)
+    uri, made_at = f"spiffe://{DOMAIN}/parley/{name}", datetime.now(UTC) - timedelta(days=2)
+    pair = certificates.authority.sign(uri, ("127.0.0.1",), 1, serves=True, now=made_at)
     return certificates.write("expired", pair)
 
 

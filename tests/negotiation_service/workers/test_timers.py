@@ -166,9 +166,11 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
 ) -> None:
     """While another process holds the lock nothing is fired; afterwards all of it is."""
     monkeypatch.setattr(__main__, "background", partial(background, pause_seconds=0.05))
-    database.run(deals.carry_out, deals.proposed())
-    with locked(settings.database_url) as holder:
-        async with metrics(database_lock_timeout_seconds=0.05) as (_, metric):
+    options = {"database_lock_timeout_seconds": 0.05, "timers_max_sleep_seconds": 2}
+    async with metrics(**options) as (_, metric):
+        # The loop has looked and sleeps. A start with the lock in other hands would wait for it.
+        database.run(deals.carry_out, deals.proposed())
+        with locked(settings.database_url) as holder:
             await eventually(lambda: metric("background_failures_total", work="timers"))
             assert holder.execute(text("SELECT count(*) FROM service_timers")).scalar() == 2
             holder.rollback()
