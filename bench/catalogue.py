@@ -293,7 +293,7 @@ class Bench:
         self._report("hops: one message at a time, medians", {"parley": measure})
 
     def replicas(self) -> None:
-        """What more parts add, and what it takes until a watcher of another replica is told."""
+        """The cost of more parts, and the way to a watcher of another replica."""
         if self._running.postgresql is None:
             progress("  replicas stand on PostgreSQL alone: --database postgresql")
             return

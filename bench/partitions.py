@@ -88,7 +88,7 @@ def percentile(values: Sequence[float], part: float) -> float:
 
 
 class Report(NamedTuple):
-    """What is told of one number of partitions; `used` are parts of what one can commit at most."""
+    """The row of one number of partitions; `used` are parts of what one can commit at most."""
 
     partitions: int
     offered: float

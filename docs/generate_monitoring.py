@@ -165,7 +165,7 @@ def rules() -> str:
 
 
 def sections() -> Iterator[str]:
-    """What docs/operations.md says of each alert."""
+    """Make the section of docs/operations.md about each alert."""
     alerts = read_alerts()
     yield from markers.table(
         ("alert", "severity", "says"),

@@ -22,7 +22,7 @@ GROWING: Mapping[str, tuple[int, int]] = MappingProxyType(
         "3 and 3": (3, 3),
     }
 )
-"""What a second and a third part add, by the name of the column."""
+"""Systems with a second and a third part, by the name of the column."""
 
 WATCHING: Mapping[str, str] = MappingProxyType(
     {

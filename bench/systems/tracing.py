@@ -5,6 +5,6 @@ _PARTS = ("EDGE", "MESSAGING", "NEGOTIATION", "MODERATION")
 
 
 def environment(endpoint: str, sample_rate: float) -> dict[str, str]:
-    """What the parts are told, for a collector at `endpoint`."""
+    """The environment of parts that send to a collector at `endpoint`."""
     told = {f"PARLEY_{part}_TRACES_ENDPOINT": endpoint for part in _PARTS}
     return {**told, "PARLEY_EDGE_TRACES_SAMPLE_RATE": str(sample_rate)}

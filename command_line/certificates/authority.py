@@ -32,7 +32,7 @@ class Pair(NamedTuple):
 
 
 class Authority:
-    """What signs certificates. Raises ValueError for a key that it can not sign with."""
+    """A signer of certificates. Raises ValueError for a key that it can not sign with."""
 
     def __init__(self, certificates: bytes, key: bytes) -> None:
         try:

@@ -127,7 +127,7 @@ def command(
 
 
 def _examined(data: Path | None, env_file: Path | None) -> "Deployment":
-    """What is looked at: what is named, else what the environment describes, else the folder."""
+    """Choose what to look at: what is named, else what the environment tells, else the folder."""
     from command_line.doctor import deployment  # noqa: PLC0415 - as above
 
     if env_file is not None:

@@ -87,7 +87,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Served:
-    """What `parley up` says of itself while it serves a folder."""
+    """The file in which `parley up` tells of itself while it serves a folder."""
 
     pid: int
     url: str
@@ -220,7 +220,7 @@ def describes_parts(environment: Mapping[str, str]) -> bool:
 
 
 def _read_served(folder: DataFolder) -> tuple[Served | None, str]:
-    """What `up.json` says, if who wrote it still runs; and why it cannot be read."""
+    """Read `up.json`, if who wrote it still runs; and why it cannot be read."""
     try:
         written = json.loads(folder.address.read_text("utf-8"))
         with suppress(PermissionError):

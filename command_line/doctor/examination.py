@@ -53,7 +53,7 @@ class Check:
 
 @dataclass
 class Outcome:
-    """What a check found, and how long it took."""
+    """The findings of a check, and how long it took."""
 
     check: Check
     findings: list[Finding] = field(default_factory=list)

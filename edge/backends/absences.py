@@ -21,7 +21,7 @@ class Absence(NamedTuple):
 
 
 class Question(NamedTuple):
-    """Who of these users may have missed something between two positions?"""
+    """The question who of these users may have missed something between two positions."""
 
     users: Collection[str]
     after: Position

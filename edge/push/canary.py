@@ -28,7 +28,7 @@ _MOST_WAITING = 100
 
 
 class _Heard(NamedTuple):
-    """What another edge said last."""
+    """The last words of another edge."""
 
     at: float
     sockets: int
@@ -80,7 +80,7 @@ class Canary:
             self._review()
 
     def problem(self) -> str | None:
-        """What is wrong: a message that has not come back within the limit; None: nothing."""
+        """Name what is wrong: a message that has not come back within the limit; None: nothing."""
         if not self._sung:
             return None
         seconds = self._loop.time() - next(iter(self._sung.values()))

@@ -18,7 +18,7 @@ from service_kit.storage.writer import Transaction
 
 
 class Wish(Enum):
-    """What a change of attendance owes to a person's wish."""
+    """The part of a change of attendance that is due to a person's wish."""
 
     NONE = "none"
     HIDDEN = "hidden"

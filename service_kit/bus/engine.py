@@ -1,4 +1,4 @@
-"""What carries word from replica to replica, whichever it is."""
+"""The interface of engines, which carry word from replica to replica."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ class BusNotThere(RuntimeError):  # noqa: N818, the name says what is the case
 
 
 class Listener(Protocol):
-    """What is told of what an engine hears, on the event loop; never of its own words."""
+    """A listener, told of what an engine hears on the event loop; never of its own words."""
 
     def hear_hello(self) -> None:
         """Learn that another replica is there."""

@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks found: of each what is wrong, None being nothing.
+    """The results of the checks: of each what is wrong, None being nothing.
 
     `needed` are those without which `good` is false; `facts` are told beside them.
     """

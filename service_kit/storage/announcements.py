@@ -1,4 +1,4 @@
-"""What replicas tell one another: the events of each revision, as they were told at the commit.
+"""Announcements of replicas: the events of each revision, as they were told at the commit.
 
 A row is written in the transaction that it tells of, and kept for moments: whoever has not heard of
 a revision reads it here, with all that no other row knows any more, as who caused it. The events

@@ -24,7 +24,7 @@ class UnexpectedFailure(Exception):  # noqa: N818, the name says what is the cas
 
 
 class WriterState:
-    """What the writer's thread is at. Times are of the monotonic clock; read in any thread."""
+    """The state of the writer's thread. Times are of the monotonic clock; read in any thread."""
 
     def __init__(self, thread: threading.Thread) -> None:
         self._thread = thread

@@ -1,4 +1,4 @@
-"""What TLS is spoken with, as the files of the settings have it now: kept while they are bad."""
+"""Certificates and keys, as the files of the settings have it now: kept while they are bad."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class HasEnd(Protocol):
-    """What is good until a time."""
+    """A certificate that is good until a time."""
 
     @property
     def not_after(self) -> datetime: ...

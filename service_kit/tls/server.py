@@ -75,7 +75,7 @@ def probe_channel(settings: ServerTlsSettings, files: Files, target: str) -> grp
 
 
 class _Known(NamedTuple):
-    """What a certificate says: a caller, or why it is of none; and when it expires, Unix time."""
+    """A certificate as read: a caller, or why it is of none; and when it expires, Unix time."""
 
     caller: Caller | str
     expires: float

@@ -6,7 +6,7 @@ ItemType = TypeVar("ItemType")
 
 
 class InOrder(Generic[ItemType]):
-    """What came before its turn, and up to where everything was given.
+    """A buffer of what came before its turn, and up to where everything was given.
 
     `revision` is the last one that was given, `known` the newest of which anything was heard.
     """

@@ -103,7 +103,7 @@ def between(
     theirs: _Files,
     host: str,
 ) -> Iterator[Finding]:
-    """What keeps a caller and a service from speaking TLS with one another."""
+    """Reasons that keep a caller and a service from speaking TLS with one another."""
     settings, service = part.settings, called.settings
     secure = settings.tls_ca_file is not None and called.name not in settings.tls_plain_targets
     serves = service.tls_certificate_file is not None
@@ -158,7 +158,7 @@ def between(
 def _of_caller(
     deployment: Deployment, part: Part, own: _Files, called: Part, theirs: _Files
 ) -> Iterator[Finding]:
-    """What a service makes of the certificate of a caller."""
+    """The judgement of a service about the certificate of a caller."""
     service = called.settings
     if theirs.clients is None:
         return

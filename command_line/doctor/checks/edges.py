@@ -26,7 +26,7 @@ _STALE_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class EdgeState:
-    """What an edge answered. `problem` is why it did not."""
+    """The answer of an edge. `problem` is why it did not."""
 
     url: str
     problem: str = ""
@@ -113,7 +113,7 @@ def _gauge(metrics: str, name: str) -> float | None:
 
 
 def of_edge(deployment: Deployment, state: EdgeState) -> Iterator[Finding]:
-    """What an edge that does not answer, or is not ready, lacks."""
+    """Findings about an edge that does not answer, or is not ready."""
     if state.problem:
         cure = "python -m edge"
         if deployment.folder is not None:

@@ -40,7 +40,7 @@ LEAST_PAYLOAD = 64 * 1024
 
 @dataclass(frozen=True)
 class ReplicaState:
-    """What one replica says on its port for metrics."""
+    """The words of one replica on its port for metrics."""
 
     name: str
     url: str
@@ -134,7 +134,7 @@ def look(name: str, url: str) -> ReplicaState | None:
 
 
 def judge(deployment: Deployment, part: Part, states: list[ReplicaState]) -> Iterator[Finding]:
-    """What is wrong with the replicas of a service, each by itself and all together."""
+    """Faults of the replicas of a service, each by itself and all together."""
     for state in states:
         if not state.ready:
             wrong = "; ".join(f"{name}: {says}" for name, says in state.problems.items())

@@ -1,4 +1,4 @@
-"""Who calls whom: each target is called with the credential of who is to call it, and changes
+"""Calls to each target: it is called with the credential of who is to call it, and changes
 nothing there.
 """
 
@@ -37,7 +37,7 @@ _NAMED = re.compile(r"the caller ([a-z]+) may not")
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: a status of gRPC, its words, and whether the service says that it serves."""
+    """The answer of a target: a status of gRPC, its words, and whether it says that it serves."""
 
     code: grpc.StatusCode
     words: str = ""
@@ -120,7 +120,7 @@ def full_name(service: str) -> str:
 
 
 def _metadata(path: Path | None) -> Metadata | None:
-    """What is shown beside a certificate; None for a file that cannot be used, which is found
+    """A credential shown beside a certificate; None for a file that cannot be used, which is found
     there.
     """
     try:
@@ -161,7 +161,7 @@ async def _call(channel: Any, method: str, request: bytes, metadata: Metadata) -
 def judge(
     deployment: Deployment, target: Target, health: Answer, named: Answer, known: Answer | None
 ) -> Iterator[Finding]:
-    """What the answers of one target say."""
+    """Findings from the answers of one target."""
     at = f"{target.service} at {target.address}"
     if health.tls_problem:
         yield Finding(

@@ -106,7 +106,7 @@ def different(deployment: Deployment, verifying: list[Part]) -> Iterator[Finding
 
 
 def _content(value: Any) -> object:
-    """What files hold counts, and not where they are."""
+    """The contents of the files count, and not where they are."""
     if not isinstance(value, tuple):
         return value
     try:
@@ -144,7 +144,7 @@ async def _check_jwks(part: Part, url: str) -> Findings:
 def of_key_set(
     name: str, url: str, document: bytes, algorithms: tuple[str, ...] = ()
 ) -> Iterator[Finding]:
-    """What an issuer publishes: that it is a set of keys, of which some verify what is allowed."""
+    """Check that an issuer publishes a set of keys, of which some verify what is allowed."""
     cure = (
         f"curl -fsS -m 5 {url}",
         "# have the issuer publish public keys for signatures: RSA of 2048 bits, P-256 or Ed25519",

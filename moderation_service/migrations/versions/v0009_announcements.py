@@ -1,4 +1,4 @@
-"""What replicas tell one another of their commits, and who may serve side by side."""
+"""Announcements of replicas, which tell of their commits, and who may serve side by side."""
 
 from alembic import op
 

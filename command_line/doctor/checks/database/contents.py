@@ -1,4 +1,4 @@
-"""What a database holds that every service has: its migrations, its clock, and how far it has
+"""The contents of a database that every service has: its migrations, its clock, and how far it has
 followed others.
 """
 
@@ -28,7 +28,7 @@ Ask = Callable[[str], Sequence[Sequence[Any]]]
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read. `versions` is None without their table, and `clock` without the clock.
+    """Rows that were read. `versions` is None without their table, `clock` without the clock.
 
     `served_by` are the newest migrations of the programs that may serve it beside newer ones.
     `latest` is the greatest revision of any row, and None where to look for it would take long.

@@ -102,7 +102,7 @@ class LongTransaction:
 
 @dataclass(frozen=True)
 class ServerState:
-    """What was seen of a server. `ahead_seconds` is by how much its clock is before this
+    """The look at a server. `ahead_seconds` is by how much its clock is before this
     machine's, and `uncertain_seconds` how exactly that is known.
     """
 

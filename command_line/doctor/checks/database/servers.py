@@ -1,4 +1,4 @@
-"""What is wrong with a PostgreSQL server, or with the way to it."""
+"""Faults of a PostgreSQL server, or of the way to it."""
 
 from collections.abc import Iterator
 from shlex import quote
@@ -77,7 +77,7 @@ def _more_connections(part: Part) -> tuple[str, ...]:
 
 
 def of_server(deployment: Deployment, part: Part, state: ServerState) -> Iterator[Finding]:
-    """What is wrong with the server, beside what the database holds."""
+    """Faults of the server, beside what the database holds."""
     name = variable(part.name, "database_url")
 
     def found(kind: Kind, seen: str, *cure: str) -> Finding:

@@ -23,7 +23,7 @@ _MEMORIES = frozenset({"tmpfs", "ramfs"})
 
 @dataclass(frozen=True)
 class SqliteState:
-    """What was seen of a file. `damage` is SQLite's own words, empty where it found none."""
+    """The look at a file. `damage` is SQLite's own words, empty where it found none."""
 
     path: Path
     contents: Contents
@@ -57,7 +57,7 @@ def look(path: Path) -> SqliteState:
 
 
 def _damage(database: sqlite3.Connection, deadline: float) -> str:
-    """What is wrong with the pages of the file, as far as can be looked at until then."""
+    """Faults of the pages of the file, as far as can be looked at until then."""
     database.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
     try:
         ((found,),) = database.execute("PRAGMA quick_check(1)").fetchall()
@@ -88,7 +88,7 @@ def file_system_of(path: Path) -> str:
 
 
 def of_state(part: Part, state: SqliteState) -> Iterator[Finding]:
-    """What is wrong with the file, beside what it holds."""
+    """Faults of the file, beside what it holds."""
     file = quote(str(state.path))
     if state.damage:
         yield Finding(
