@@ -19,6 +19,8 @@ PROTOCOL = 1
 _LINE_BYTES = 32 * 1024 * 1024
 _END_SECONDS = 10.0
 _HELLO_SECONDS = 60.0
+# For what an adapter said before it ended, and has yet to be read.
+_LAST_WORDS_SECONDS = 1.0
 
 Message = Mapping[str, Any]
 
@@ -119,7 +121,9 @@ class Adapter:
             stdin.write(json.dumps(message).encode() + b"\n")
             await stdin.drain()
         except (ConnectionError, RuntimeError) as error:
-            raise AdapterError("the adapter has ended") from error
+            # What it said before tells more than that it has ended.
+            await asyncio.wait({self._reading}, timeout=_LAST_WORDS_SECONDS)
+            raise self.broken or AdapterError("the adapter has ended") from error
 
     async def kill(self) -> None:
         """Kill it and all that it has started, without a farewell."""
