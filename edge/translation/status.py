@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from parley_protocol.errors import Error, ErrorCode, FieldProblem, refusal
 from parley_protocol.payloads.moderation import Dispute, Standing
 from parley_protocol.payloads.negotiation import Service
 from service_kit.authentication.callers import CALLER_NOT_PERMITTED
+from service_kit.channels.statuses import bare_status_of, status_of
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -140,10 +141,4 @@ def from_status(status: status_pb2.Status) -> Error:
 
 def from_call(error: grpc.aio.AioRpcError) -> Error:
     """The error packet of a call that failed as a whole."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin" and isinstance(value, bytes):
-            try:
-                return from_status(status_pb2.Status.FromString(value))
-            except DecodeError:
-                break
-    return from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
+    return from_status(status_of(error) or bare_status_of(error))

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
+
+from service_kit.channels.statuses import info_of, status_of
 
 REPEATABLE = frozenset(
     {
@@ -56,7 +56,6 @@ _GROWTH = 4
 _MOST_TOKENS = 200
 _TOKENS_OF_RETRY = 10
 
-_STATUS_METADATA_KEY = "grpc-status-details-bin"
 # Said in the place of the request, which was not read.
 _NOT_READ = "SHUTTING_DOWN"
 
@@ -140,19 +139,5 @@ def _is_lost(error: grpc.aio.AioRpcError) -> bool:
 
 def _reason(error: grpc.aio.AioRpcError) -> str | None:
     """The reason that a service gave; None when it did not answer."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _STATUS_METADATA_KEY and isinstance(value, bytes):
-            return _reason_of(value)
-    return None
-
-
-def _reason_of(encoded: bytes) -> str:
-    info = error_details_pb2.ErrorInfo()
-    try:
-        status = status_pb2.Status.FromString(encoded)
-    except DecodeError:
-        return ""
-    for detail in status.details:
-        if detail.Unpack(info):
-            return str(info.reason)
-    return ""
+    status = status_of(error)
+    return None if status is None else info_of(status).reason

@@ -6,14 +6,12 @@ from functools import partial
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.authentication.credentials import Present, presented
 from service_kit.channels.connections import Connections
 from service_kit.channels.retries import Retries, is_repeatable
+from service_kit.channels.statuses import info_of, status_of
 from service_kit.process.settings import ServiceSettings
-from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
 from service_kit.tracing.calls import calling
 
 _OPTIONS = (
@@ -118,18 +116,6 @@ def dial_by_settings(
 
 def reason_of(error: grpc.aio.AioRpcError, domain: str) -> str:
     """Give the reason that a service names for its refusal; empty if it is none of this domain."""
-    for key, value in error.trailing_metadata() or ():
-        if key == STATUS_METADATA_KEY and isinstance(value, bytes):
-            try:
-                return _reason(status_pb2.Status.FromString(value), domain)
-            except DecodeError:
-                return ""
-    return ""
-
-
-def _reason(status: status_pb2.Status, domain: str) -> str:
-    for detail in status.details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == domain:
-            return str(info.reason)
-    return ""
+    status = status_of(error)
+    info = None if status is None else info_of(status)
+    return info.reason if info is not None and info.domain == domain else ""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
 
-from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
+from service_kit.channels.statuses import status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,5 @@ def read_refusal(error: Any, currents: Mapping[str, type[Message]]) -> ReadRefus
 
 
 def _details(error: Any) -> dict[str, Any]:
-    given = dict(error.trailing_metadata() or ()).get(STATUS_METADATA_KEY)
-    if not isinstance(given, bytes):
-        return {}
-    try:
-        status = status_pb2.Status.FromString(given)
-    except DecodeError:
-        return {}
-    return {one.TypeName(): one for one in status.details}
+    status = status_of(error)
+    return {} if status is None else {one.TypeName(): one for one in status.details}

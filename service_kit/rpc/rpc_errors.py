@@ -8,7 +8,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-STATUS_METADATA_KEY = "grpc-status-details-bin"
+from service_kit.channels.statuses import STATUS_METADATA_KEY
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 

@@ -14,7 +14,8 @@ from parley.negotiation.v1 import negotiation_pb2
 from service_kit.authentication import callers
 from service_kit.channels import retries
 from service_kit.channels.retries import REPEATABLE, Retries, is_repeatable
-from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY, build_status
+from service_kit.channels.statuses import STATUS_METADATA_KEY
+from service_kit.rpc.rpc_errors import build_status
 
 # Methods that have no key and do something each time, or that change what lasts without telling
 # whether they did: whoever calls them decides.
