@@ -23,7 +23,7 @@ from desk.web.app import build_app
 from desk.web.event_route import EventRoute
 from desk.web.origins import read_origins
 from desk.web.requests import Requests
-from desk.web.server import Server, configure
+from desk.web.server import configure
 from desk.web.session_routes import SessionRoutes
 from service_kit.authentication.credentials import presented
 from service_kit.authentication.settings import open_authenticator
@@ -35,6 +35,7 @@ from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import problems_of
 from service_kit.tls.own_files import open_files
 from service_kit.tracing.export import open_tracing
+from service_kit.web.server import Server
 
 _logger = structlog.get_logger(__name__)
 
@@ -100,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[int]:
                 draining.set()
                 # Streams would not end by themselves.
                 broadcast.close()
-                server.should_exit = True
+                server.end()
                 await serving
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)

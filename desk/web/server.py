@@ -1,10 +1,8 @@
-"""The HTTP server of the desk: uvicorn's, which leaves signals to the process and waits for no head
-of a request longer than a setting says.
+"""The configuration of the desk's HTTP server, which waits for no head of a request longer than a
+setting says.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import h11
 import uvicorn
@@ -14,14 +12,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from desk.settings import Settings
 
 _IDLE_CONNECTIONS = 1000
-
-
-class Server(uvicorn.Server):
-    """A server that leaves signals to the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def configure(app: ASGIApp, settings: Settings) -> uvicorn.Config:

@@ -1,10 +1,7 @@
 """The HTTP and WebSocket server: uvicorn, configured, on connections of our own."""
 
-import asyncio
-import contextlib
 import socket
 import sys
-from collections.abc import Iterator
 from typing import Any, cast
 
 import structlog
@@ -16,12 +13,13 @@ from edge.settings import Settings
 from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.listener import Listener, bind
 from edge.web.serving.requests import RequestProtocol
+from service_kit.web import server
 
 _logger = structlog.get_logger(__name__)
 
 
-class Server(uvicorn.Server):
-    """Leaves signals to the composition root, which drains first and then ends with status 0."""
+class Server(server.Server):
+    """Listens at a bounded pace; the composition root drains first, and then ends it."""
 
     def __init__(self, app: ASGIApp, settings: Settings, connections: Connections) -> None:
         super().__init__(
@@ -42,21 +40,6 @@ class Server(uvicorn.Server):
             )
         )
         self._connections = connections
-        self._ending = asyncio.Event()
-
-    def end(self) -> None:
-        """Stop serving: `serve` returns soon."""
-        self.should_exit = True
-        self._ending.set()
-
-    async def main_loop(self) -> None:
-        """Renew the date in the headers of answers each second, until the end. uvicorn would wake
-        ten times a second, which is half of what an idle edge costs.
-        """
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._ending.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen where the settings say, or on sockets that are bound already."""
@@ -80,7 +63,3 @@ class Server(uvicorn.Server):
             self._connections,
             lambda connection: RequestProtocol(self.config, self.server_state, connection),
         )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
