@@ -114,6 +114,10 @@ class Backend:
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
         self._seconds = _Bound(metrics.call_seconds)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what the calls of this service need besides, at the end of the construction."""
 
     async def call(self, rpc: str, request: Any, seconds: float | None = None) -> Any:
         """Call an RPC by its name in the contract; its response, or an Error."""

@@ -10,14 +10,9 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
 from edge.cursors import MESSAGING
-from edge.metrics import Metrics
-from edge.settings import Settings
 from edge.translation.status import from_status
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
-from service_kit.authentication.credentials import Present
-from service_kit.channels.connections import Connections
-from service_kit.tracing.spans import Tracing
 
 
 class Parties(NamedTuple):
@@ -35,17 +30,8 @@ class MessagingBackend(Backend):
     stub: ClassVar[type[Any]] = messaging_pb2_grpc.MessagingServiceStub
     knows_presence = True
 
-    def __init__(
-        self,
-        target: str,
-        settings: Settings,
-        present: Present,
-        metrics: Metrics,
-        tracing: Tracing | None = None,
-        connections: Connections | None = None,
-    ) -> None:
-        super().__init__(target, settings, present, metrics, tracing, connections)
-        self._most_parties = settings.known_standings
+    def _prepare(self) -> None:
+        self._most_parties = self._settings.known_standings
         self._parties: dict[str, Parties] = {}
         self._stream = self._exchange(Op.CREATE_MSG.rpc, _is_repeatable)
         self.create_message: Batcher[pb.CreateMessageRequest, pb.StoredMessage] = self._batcher(
@@ -67,7 +53,7 @@ class MessagingBackend(Backend):
             Op.PONG.rpc,
             lambda marks: pb.MarkDeliveredRequest(marks=marks),
             _watermark_of,
-            linger_seconds=settings.delivered_delay_seconds,
+            linger_seconds=self._settings.delivered_delay_seconds,
         )
         self.send_typing: Batcher[pb.TypingSignal, None] = self._batcher(
             Op.TYPING.rpc,

@@ -10,12 +10,7 @@ from parley.moderation.v1 import moderation_pb2_grpc
 from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
 from edge.cursors import MODERATION
-from edge.metrics import Metrics
-from edge.settings import Settings
 from parley_protocol.errors import Error
-from service_kit.authentication.credentials import Present
-from service_kit.channels.connections import Connections
-from service_kit.tracing.spans import Tracing
 
 _DISPUTES_PAGE = 100
 
@@ -27,16 +22,7 @@ class ModerationBackend(Backend):
     contract: ClassVar[Any] = pb
     stub: ClassVar[type[Any]] = moderation_pb2_grpc.ModerationServiceStub
 
-    def __init__(
-        self,
-        target: str,
-        settings: Settings,
-        present: Present,
-        metrics: Metrics,
-        tracing: Tracing | None = None,
-        connections: Connections | None = None,
-    ) -> None:
-        super().__init__(target, settings, present, metrics, tracing, connections)
+    def _prepare(self) -> None:
         self.get_standing: Batcher[str, pb.Standing] = self._batcher(
             "BatchGetStandings",
             lambda users: pb.BatchGetStandingsRequest(users=users),
@@ -45,7 +31,7 @@ class ModerationBackend(Backend):
             size_of=len,
             # Names of users, who are asked about once for all that wait.
             traced=None,
-            budget_seconds=settings.moderation_timeout_seconds,
+            budget_seconds=self._settings.moderation_timeout_seconds,
         )
 
     async def open_disputes(

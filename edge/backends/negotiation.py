@@ -10,13 +10,8 @@ from parley.negotiation.v1 import negotiation_pb2_grpc
 from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
 from edge.cursors import NEGOTIATION
-from edge.metrics import Metrics
-from edge.settings import Settings
 from edge.translation.status import from_status
 from parley_protocol.errors import Error
-from service_kit.authentication.credentials import Present
-from service_kit.channels.connections import Connections
-from service_kit.tracing.spans import Tracing
 
 _RPC = "StreamCommands"
 
@@ -27,13 +22,11 @@ Command = (
     | pb.TerminateServiceRequest
     | pb.SubmitNoteRequest
 )
-# The field of a message of the stream that takes it.
-_KINDS: dict[type[Command], str] = {
-    pb.CreateServiceRequest: "create_service",
-    pb.EditPriceRequest: "edit_price",
-    pb.EndNegotiationRequest: "end_negotiation",
-    pb.TerminateServiceRequest: "terminate_service",
-    pb.SubmitNoteRequest: "submit_note",
+# The field of a message of the stream that takes each, by the name of its type.
+_KINDS = {
+    message.full_name: one.name
+    for one in pb.Command.DESCRIPTOR.oneofs_by_name["command"].fields
+    if (message := one.message_type) is not None
 }
 # Where the words of each kind stand; the others have none.
 _WORDS = {
@@ -58,16 +51,7 @@ class NegotiationBackend(Backend):
     contract: ClassVar[Any] = pb
     stub: ClassVar[type[Any]] = negotiation_pb2_grpc.NegotiationServiceStub
 
-    def __init__(
-        self,
-        target: str,
-        settings: Settings,
-        present: Present,
-        metrics: Metrics,
-        tracing: Tracing | None = None,
-        connections: Connections | None = None,
-    ) -> None:
-        super().__init__(target, settings, present, metrics, tracing, connections)
+    def _prepare(self) -> None:
         self._plain = self._commands("plain")
         # About words messaging is asked, for which the others need not wait.
         self._worded = self._commands("worded")
@@ -105,7 +89,7 @@ class NegotiationBackend(Backend):
         """Send a command with the next batch, unless it is `forbidden` meanwhile; `done` gets its
         answer.
         """
-        kind = _KINDS[type(request)]
+        kind = _KINDS[request.DESCRIPTOR.full_name]
         words = _WORDS.get(kind)
         batcher = self._worded if words and getattr(request, words) else self._plain
         command = pb.Command()
