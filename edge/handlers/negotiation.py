@@ -1,6 +1,5 @@
 """Handlers of the packets about a deal; each becomes an RPC, whose answer has the deal."""
 
-from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -10,16 +9,13 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge.backends.negotiation import Command, NegotiationBackend
 from edge.handlers import conversation_lookup
-from edge.sessions.requests import Request
+from edge.sessions.requests import Request, Waiting
 from edge.sessions.session import Session
 from edge.translation.common import request_of
 from edge.translation.negotiation import event_payload, service_payload
 from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import InvalidPayloadError, Op
 from parley_protocol.payloads import negotiation as payloads
-
-# A handler that has to wait.
-Waiting = Coroutine[Any, Any, None]
 
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 

@@ -92,9 +92,10 @@ class Request(msgspec.Struct, frozen=True, gc=False):
             self.person.let_go(self.size)
 
 
-# Given the session, the request and the payload. A handler that has to wait gives a coroutine,
-# which the session runs.
-Handler = Callable[[Any, Request, Any], Coroutine[Any, Any, None] | None]
+# The rest of a handler that has to wait, which the session runs.
+Waiting = Coroutine[Any, Any, None]
+# Given the session, the request and the payload.
+Handler = Callable[[Any, Request, Any], Waiting | None]
 
 
 class Route(NamedTuple):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from edge.push.outbox import WriteNow, write_later
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import BadPackets, Refusals
-from edge.sessions.requests import Request, Route
+from edge.sessions.requests import Request, Route, Waiting
 from edge.sessions.state import State
 from parley_protocol import packets
 from parley_protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
@@ -245,7 +245,7 @@ class Session(Delivery):
             re.trace,
         )
 
-    def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def start(self, re: Request, waiting: Waiting) -> asyncio.Task[None]:
         """Run a handler that has to wait, beside the receiving, as long as the session lasts."""
         task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
         self._requests.add(task)
@@ -253,7 +253,7 @@ class Session(Delivery):
         task.add_done_callback(partial(_end_cancelled, re, waiting))
         return task
 
-    def start_in_turn(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+    def start_in_turn(self, re: Request, waiting: Waiting) -> None:
         """As `start`; until it is done, others have their turn behind it."""
         task = self.start(re, waiting)
         self.in_turn.add(task)
@@ -272,7 +272,7 @@ class Session(Delivery):
             return None
         return self.edge.sanctions.check(self.user, re.activity, re.conversation)
 
-    async def _finish(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+    async def _finish(self, re: Request, waiting: Waiting) -> None:
         try:
             if (error := self.forbidden(re)) is not None:
                 waiting.close()
@@ -358,9 +358,7 @@ class Session(Delivery):
             self._abort()
 
 
-def _end_cancelled(
-    re: Request, waiting: Coroutine[Any, Any, None], task: "asyncio.Task[None]"
-) -> None:
+def _end_cancelled(re: Request, waiting: Waiting, task: "asyncio.Task[None]") -> None:
     """End a request whose socket is gone, and with it whoever asked; perhaps before it began."""
     if task.cancelled():
         waiting.close()

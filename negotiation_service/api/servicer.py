@@ -221,7 +221,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         return pb.StreamCommandsResponse.Result(status=self._failures.status(outcome))
 
     def _sound(self, command: CommandType) -> CommandType:
-        """Check the arguments of a command, here and nowhere else; end the call with a refusal."""
+        """Check the arguments of a command that comes alone; end the call with a refusal."""
         if refusal := check_arguments(command, self._limits):
             raise Refused(refusal)
         return command

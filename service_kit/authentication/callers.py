@@ -45,6 +45,7 @@ MESSAGING: Methods = {
     "DeleteMessage": _PEOPLE,
     "ListConversations": _PEOPLE,
     "ListMessages": _PEOPLE,
+    # Negotiation of an earlier version asks for each by itself, while messaging is updated first.
     "GetConversation": {Caller.EDGE, Caller.NEGOTIATION, Caller.BACKEND},
     "BatchGetParties": {Caller.NEGOTIATION},
     "GetMessages": _PEOPLE,
