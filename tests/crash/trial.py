@@ -206,7 +206,7 @@ async def run_trial(
             books = await asyncio.to_thread(read_books, system)
             recording = {talker.name: talker.record for talker in talkers}
             recording |= {moderator.name: moderator.record for moderator in deciding}
-            await _settle(talkers, Findings(recording, history, books))
+            await settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
     kills = sum(not _SPARE_MODERATION.issuperset(one.strike.victims) for one in progress)
@@ -221,7 +221,7 @@ async def _talk(talk: Talk, talker: Talker, enough: asyncio.Event) -> None:
         await talk(talker, enough)
 
 
-async def _settle(talkers: Sequence[Talker], findings: Findings) -> None:
+async def settle(talkers: Sequence[Talker], findings: Findings) -> None:
     """Wait until everyone has been told of everything. Who has not by then, the checker finds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_SETTLE_SECONDS):

@@ -18,13 +18,13 @@ from tests.crash.bargaining import bargain
 from tests.crash.books import quiet, read_books
 from tests.crash.checker import check
 from tests.crash.complaining import complain
-from tests.crash.deal_checks import changes_of
 from tests.crash.findings import Findings, Violation
 from tests.crash.history import read_history
 from tests.crash.moderating import moderators
 from tests.crash.recording import Forgot, Recording, Refused, Resumed
 from tests.crash.talker import Talker
 from tests.crash.talkers import join_talkers, listen, write
+from tests.crash.trial import settle
 from tests.support.system import SERVICES, Part, System, start_anew
 
 # What says of a service, and not of what was asked, that something did not go.
@@ -33,7 +33,6 @@ FAILURES = frozenset(
 )
 # Services before those who call them, as docs/operations.md has it.
 ORDER = ("messaging", "negotiation", "moderation", "edge")
-_SETTLE_SECONDS = 30.0
 _START_SECONDS = 60.0
 _ESTABLISHED = "01"
 _MODERATORS = ("moderator1", "moderator2")
@@ -88,7 +87,7 @@ async def roll(system: System, newer: Mapping[str, str], people: int, seed: int)
             books = await asyncio.to_thread(read_books, system)
             recording = {talker.name: talker.record for talker in talkers}
             recording |= {moderator.name: moderator.record for moderator in deciding}
-            await _settle(talkers, Findings(recording, history, books))
+            await settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
     return Rollout(
@@ -170,16 +169,3 @@ def _wait_serving(part: Part) -> None:
         health: Any = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest()
         health.Check(request, wait_for_ready=True, timeout=_START_SECONDS)
-
-
-async def _settle(talkers: Sequence[Talker], findings: Findings) -> None:
-    """Wait until everyone has been told of everything. Who has not by then, the checker finds."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_SETTLE_SECONDS):
-            for talker in talkers:
-                places = [
-                    (conversation, entry.seq)
-                    for conversation, views in findings.history.items()
-                    for entry in views.get(talker.record.user, ())
-                ]
-                await talker.device.learn(places, changes_of(findings, talker.record))
