@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 import structlog
 
 from service_kit.authentication.callers import Caller
+from service_kit.authentication.file_stamps import stamp_of
 
 Value = TypeVar("Value")
 Metadata = tuple[tuple[str, str], ...]
@@ -133,7 +134,7 @@ class WatchedFile(Generic[Value]):
         self._path = path
         self._read = read
         self._refresh_seconds = refresh_seconds
-        self._stamp = self._look()
+        self._stamp = stamp_of(path)
         self._value = read(path)
         self._next_look = time.monotonic() + refresh_seconds
 
@@ -146,7 +147,7 @@ class WatchedFile(Generic[Value]):
         return self._value
 
     def _refresh(self) -> None:
-        stamp = self._look()
+        stamp = stamp_of(self._path)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -157,14 +158,6 @@ class WatchedFile(Generic[Value]):
             log.error("what was read before stays in use", problem=str(error))  # noqa: TRY400 - the words say all
         else:
             log.info("a file was read anew", file=str(self._path))
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            # Reading it says what is wrong.
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 # --- Who shows one, and who accepts them ----------------------------------------------------------

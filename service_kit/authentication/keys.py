@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from service_kit.authentication.file_stamps import Stamp, stamp_of
 from service_kit.authentication.key_set import JsonWebKeySet
 from service_kit.authentication.key_source import MAXIMUM_TRIED_KEYS, KeyNotFoundError, KeySource
 from service_kit.authentication.verification_keys import (
@@ -85,9 +86,9 @@ class KeyFiles(FixedKeys):
         else:
             logger.info("the keys of tokens were read again")
 
-    def _look(self) -> list[tuple[int, int, int] | None]:
+    def _look(self) -> list[Stamp | None]:
         """The marks by which a changed or replaced file is told; None for one that is not there."""
-        return [_mark(path) for path in self._paths]
+        return [stamp_of(path) for path in self._paths]
 
     def _read_all(self) -> tuple[VerificationKey, ...]:
         return tuple(self._read_one(path) for path in self._paths)
@@ -99,15 +100,6 @@ class KeyFiles(FixedKeys):
             raise ValueError(f"the key file {path} cannot be read: {error.strerror}") from None
         except ValueError as error:
             raise ValueError(f"the key file {path} cannot be used: {error}") from None
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        # Reading it says why.
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def secret_of(content: bytes) -> bytes:

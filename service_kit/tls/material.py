@@ -10,9 +10,9 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-_logger = structlog.get_logger(__name__)
+from service_kit.authentication.file_stamps import Stamp, stamp_of
 
-Stamp = tuple[tuple[int, int, int] | None, ...]
+_logger = structlog.get_logger(__name__)
 
 
 class HasEnd(Protocol):
@@ -109,14 +109,5 @@ class WatchedMaterial(Generic[Value]):
             end = self._value.not_after.isoformat()
             _logger.info("files of TLS were read anew", files=files, not_after=end)
 
-    def _look(self) -> Stamp:
-        return tuple(_stamp_of(file) for file in self._files)
-
-
-def _stamp_of(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        # Reading it says what is wrong.
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    def _look(self) -> tuple[Stamp | None, ...]:
+        return tuple(stamp_of(file) for file in self._files)
