@@ -1,11 +1,9 @@
 """The edge as a load balancer asks it: whether it is ready, and what it does not reach."""
 
 import http.client
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 
 from command_line.doctor.checks.clocks import of_clock
+from command_line.doctor.checks.readiness import ask_readiness
 from command_line.doctor.checks.versions import of_version, version_in
 from command_line.doctor.deployment import Deployment, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
@@ -75,32 +74,17 @@ def look(url: str) -> EdgeState:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
     try:
-        began = time.time()
-        connection.request("GET", "/readyz?verbose")
-        response = connection.getresponse()
-        ended = time.time()
-        body = response.read(65_536)
-        date = response.headers.get("Date")
-        state = json.loads(body)
-        connection.request("GET", "/metrics")
-        metrics = connection.getresponse().read().decode()
+        found = ask_readiness(connection)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return EdgeState(url, problem=f"{type(error).__name__}: {error}")
-    finally:
-        connection.close()
-    ahead = uncertain = 0.0
-    if date is not None:
-        # It tells whole seconds, and so is half of one behind in the mean.
-        told = parsedate_to_datetime(date).timestamp() + 0.5
-        ahead, uncertain = told - (began + ended) / 2, (ended - began) / 2 + 0.5
     return EdgeState(
         url,
-        ready=response.status == http.HTTPStatus.OK,
-        state=state if isinstance(state, dict) else {},
-        ahead_seconds=ahead,
-        uncertain_seconds=uncertain,
-        version=version_in(metrics),
-        keys_fetched_at=_gauge(metrics, "parley_edge_key_set_fetched_timestamp_seconds"),
+        ready=found.ready,
+        state=found.state,
+        ahead_seconds=found.ahead_seconds,
+        uncertain_seconds=found.uncertain_seconds,
+        version=version_in(found.metrics),
+        keys_fetched_at=_gauge(found.metrics, "parley_edge_key_set_fetched_timestamp_seconds"),
     )
 
 

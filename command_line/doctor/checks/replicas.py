@@ -4,12 +4,8 @@ from one to the other by the bus that its settings name.
 
 import asyncio
 import http.client
-import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from secrets import token_hex
 from shlex import quote
 from typing import Any
@@ -21,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from command_line.doctor.checks.clocks import of_clock
+from command_line.doctor.checks.readiness import ask_readiness
 from command_line.doctor.checks.versions import of_version, version_in
 from command_line.doctor.deployment import Deployment, Part, variable
 from command_line.doctor.findings import Finding, Findings, in_thread
@@ -96,40 +93,25 @@ def look(name: str, url: str) -> ReplicaState | None:
     host, _, port = url.removeprefix("http://").rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_SECONDS)
     try:
-        began = time.time()
-        connection.request("GET", "/readyz?verbose")
-        response = connection.getresponse()
-        ended = time.time()
-        told = json.loads(response.read(65_536))
-        date = response.headers.get("Date")
-        connection.close()
-        connection.request("GET", "/metrics")
-        metrics = connection.getresponse().read().decode()
+        found = ask_readiness(connection)
     except (OSError, http.client.HTTPException, ValueError):
         return None
-    finally:
-        connection.close()
-    ahead = uncertain = 0.0
-    if date is not None:
-        # It tells whole seconds, and so is half of one behind in the mean.
-        clock = parsedate_to_datetime(date).timestamp() + 0.5
-        ahead, uncertain = clock - (began + ended) / 2, (ended - began) / 2 + 0.5
     gauges = {
         family.name: family.samples[0].value
-        for family in text_string_to_metric_families(metrics)
+        for family in text_string_to_metric_families(found.metrics)
         if family.name in {"bus_connected", "bus_replicas"} and family.samples
     }
-    problems = told.get("problems") if isinstance(told, dict) else None
+    problems = found.state.get("problems")
     return ReplicaState(
         name,
         url,
-        ready=response.status == HTTPStatus.OK,
+        ready=found.ready,
         problems=problems if isinstance(problems, dict) else {},
         bus_connected=gauges.get("bus_connected"),
         bus_replicas=gauges.get("bus_replicas"),
-        version=version_in(metrics),
-        ahead_seconds=ahead,
-        uncertain_seconds=uncertain,
+        version=version_in(found.metrics),
+        ahead_seconds=found.ahead_seconds,
+        uncertain_seconds=found.uncertain_seconds,
     )
 
 
