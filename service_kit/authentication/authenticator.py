@@ -4,23 +4,21 @@ No exception of this module, nor its cause, holds any part of a token.
 """
 
 import math
-import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-import jwt
-from jwt.exceptions import InvalidJTIError, InvalidSubjectError
-
-from service_kit.authentication.claims import Principal, read_principal
+from service_kit.authentication.claims import (
+    Principal,
+    check_audience,
+    check_issuer,
+    read_principal,
+)
 from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH, AuthenticationError
 from service_kit.authentication.key_source import KeyNotFoundError, KeySource
+from service_kit.authentication.signed_token import read_signed_token
 from service_kit.authentication.verification_keys import KNOWN_ALGORITHMS, VerificationKey
-
-# Header, payload and signature in base64url without padding (RFC 7515, 7.1). The signature may be
-# empty here, so that an unsigned token is refused for what it is.
-_COMPACT_JWS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)", re.ASCII)
 
 
 class _Verified(NamedTuple):
@@ -113,8 +111,8 @@ class Authenticator:
         return known.claims
 
     async def _verify(self, token: str) -> dict[str, Any]:
-        header = _read_header(token)
-        algorithm, key_id = header.get("alg"), header.get("kid")
+        signed = read_signed_token(token)
+        algorithm, key_id = signed.header.get("alg"), signed.header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in self._allowed:
             raise AuthenticationError("algorithm_not_allowed")
         try:
@@ -122,77 +120,21 @@ class Authenticator:
         except KeyNotFoundError as error:
             reason = "keys_unavailable" if error.source_is_empty else "unknown_key"
             raise AuthenticationError(reason) from None
-        key, claims = self._verified_claims(token, keys, algorithm)
+        fitting = [key for key in keys if algorithm in key.algorithms]
+        if not fitting:
+            raise AuthenticationError("algorithm_not_allowed")
+        for key in fitting:
+            # The algorithm is one that the type of the key permits (RFC 8725, 3.1).
+            if key.verifies(algorithm, signed.signed, signed.signature):
+                break
+        else:
+            raise AuthenticationError("bad_signature")
+        claims = signed.claims()
+        check_issuer(claims, self._issuer)
+        check_audience(claims, self._audience)
         if self._most_remembered:
             digest = sha256(token.encode()).digest()
             self._remembered[digest] = _Verified(key_id, algorithm, key, claims)
             if len(self._remembered) > self._most_remembered:
                 del self._remembered[next(iter(self._remembered))]
         return claims
-
-    def _verified_claims(
-        self, token: str, keys: Sequence[VerificationKey], algorithm: str
-    ) -> tuple[VerificationKey, dict[str, Any]]:
-        """Verify the signature, issuer and audience. The times are checked by `read_principal`."""
-        fitting = [key for key in keys if algorithm in key.algorithms]
-        if not fitting:
-            raise AuthenticationError("algorithm_not_allowed")
-        for key in fitting:
-            try:
-                return key, self._claims(token, key, algorithm)
-            except jwt.InvalidSignatureError:
-                # Another one may have signed it.
-                continue
-            except jwt.PyJWTError as error:
-                raise _refusal(error) from None
-        raise AuthenticationError("bad_signature")
-
-    def _claims(self, token: str, key: VerificationKey, algorithm: str) -> dict[str, Any]:
-        return jwt.decode(
-            token,
-            key.material,
-            # It is one that the type of the key permits (RFC 8725, 3.1).
-            algorithms=[algorithm],
-            issuer=self._issuer,
-            audience=self._audience,
-            # PyJWT takes a string or a boolean for a time, and it has no clock to be given.
-            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
-        )
-
-
-# PyJWT's refusals, the special ones before the general ones, with the claim at fault. `sub` and
-# `jti` are the only claims whose form it judges here.
-_REASON_BY_ERROR: tuple[tuple[type[jwt.PyJWTError], str, str | None], ...] = (
-    (jwt.InvalidAlgorithmError, "algorithm_not_allowed", None),
-    (jwt.InvalidIssuerError, "wrong_issuer", "iss"),
-    (jwt.InvalidAudienceError, "wrong_audience", "aud"),
-    (InvalidSubjectError, "bad_subject", "sub"),
-    (InvalidJTIError, "invalid_claim", "jti"),
-)
-
-
-def _refusal(error: jwt.PyJWTError) -> AuthenticationError:
-    if isinstance(error, jwt.MissingRequiredClaimError):
-        return AuthenticationError("missing_claim", error.claim)
-    for kind, reason, claim in _REASON_BY_ERROR:
-        if isinstance(error, kind):
-            return AuthenticationError(reason, claim)
-    return AuthenticationError("malformed_token")
-
-
-def _read_header(token: str) -> dict[str, Any]:
-    """Return the header, not yet verified, of what at least has the form of a JWT."""
-    if len(token) > MAXIMUM_TOKEN_LENGTH:
-        raise AuthenticationError("token_too_long")
-    if not _COMPACT_JWS.fullmatch(token):
-        raise AuthenticationError("malformed_token")
-    try:
-        header = jwt.get_unverified_header(token)
-    except jwt.DecodeError:
-        raise AuthenticationError("malformed_token") from None
-    except jwt.PyJWTError:
-        raise AuthenticationError("bad_header") from None
-    # PyJWT knows the b64 extension (RFC 7797). No token needs it, so all of them are refused.
-    if "crit" in header or "b64" in header:
-        raise AuthenticationError("bad_header")
-    return header

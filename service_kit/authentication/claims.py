@@ -62,11 +62,39 @@ def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float)
     return principal
 
 
+def check_issuer(claims: Mapping[str, Any], expected: str | None) -> None:
+    """Raise AuthenticationError unless the token comes from this issuer, if one is expected."""
+    if expected is None:
+        return
+    if "iss" not in claims:
+        raise AuthenticationError("missing_claim", "iss")
+    if claims["iss"] != expected:
+        raise AuthenticationError("wrong_issuer", "iss")
+
+
+def check_audience(claims: Mapping[str, Any], expected: str | None) -> None:
+    """Raise AuthenticationError unless the token is meant for this audience, or, when none is
+    expected, for none in particular (RFC 7519, 4.1.3).
+    """
+    audience = claims.get("aud")
+    if not audience:
+        if expected is not None:
+            raise AuthenticationError("missing_claim", "aud")
+        return
+    audiences = [audience] if isinstance(audience, str) else audience
+    if (
+        not isinstance(audiences, list)
+        or not all(isinstance(one, str) for one in audiences)
+        or expected not in audiences
+    ):
+        raise AuthenticationError("wrong_audience", "aud")
+
+
 def _subject(claims: Mapping[str, Any]) -> str | None:
     """Return the user in the form in which names are compared, or None when the claim is absent."""
-    value = claims.get("sub")
-    if value is None:
+    if "sub" not in claims:
         return None
+    value = claims["sub"]
     if (user := _name(value, MAXIMUM_SUBJECT_LENGTH)) is None:
         raise AuthenticationError("bad_subject", "sub")
     if user in {CANARY_FROM, CANARY_TO}:
@@ -76,9 +104,9 @@ def _subject(claims: Mapping[str, Any]) -> str | None:
 
 def _token_id(claims: Mapping[str, Any]) -> str | None:
     """Return the `jti`, which is opaque, or None when it is absent."""
-    value = claims.get("jti")
-    if value is None:
+    if "jti" not in claims:
         return None
+    value = claims["jti"]
     if not isinstance(value, str) or not 1 <= len(value) <= MAXIMUM_TOKEN_ID_LENGTH:
         raise AuthenticationError("invalid_claim", "jti")
     if not is_line(value):

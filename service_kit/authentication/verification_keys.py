@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt.algorithms import HMACAlgorithm
+from jwt.algorithms import HMACAlgorithm, get_default_algorithms
 
 Material = bytes | RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+
+_ALGORITHMS = get_default_algorithms()
 
 # The least length of a secret in bytes: that of the hash (RFC 7518, 3.2).
 SECRET_ALGORITHMS = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -50,6 +52,13 @@ class VerificationKey:
     material: Material = field(repr=False)
     algorithms: frozenset[str]
     key_id: str | None = None
+
+    def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
+        """Tell whether a signature was made of these bytes with this key, by one of its algorithms.
+
+        The material needs no preparation, for it was checked when the key was made.
+        """
+        return _ALGORITHMS[algorithm].verify(signed, self.material, signature)
 
 
 def read_secret(secret: bytes) -> VerificationKey:
