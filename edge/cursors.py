@@ -47,6 +47,13 @@ class Position(NamedTuple):
     revision: int
 
 
+def later(position: Position, other: Position | None) -> Position:
+    """The later of two positions on the clock of `position`."""
+    if other is None or other.epoch != position.epoch or other.revision < position.revision:
+        return position
+    return other
+
+
 class BadCursorError(ValueError):
     """A text that no edge has made."""
 
@@ -163,6 +170,11 @@ class Cursor:
         self._cursors = cursors
         self._positions = positions
         self._encoded: dict[frozenset[str], str] = {}
+
+    def beyond(self, ahead: Mapping[str, Position]) -> "Cursor":
+        """Make the cursor of a client that was told of some services up to these positions."""
+        positions = {one: later(at, ahead.get(one)) for one, at in self._positions.items()}
+        return Cursor(self._cursors, positions)
 
     def of(self, attached: frozenset[str]) -> str:
         """Make the text for a session that is attached to these services."""

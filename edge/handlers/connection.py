@@ -91,10 +91,6 @@ async def renew_token(session: Session, re: Request, payload: RenewToken) -> Non
     for feed in edge.feeds.values():
         feed.users.review(session.user)
     # A cursor would skip what a replay has yet to bring.
-    cursor = (
-        session.edge.hub.cursor().of(session.encoding.attached)
-        if session.state is State.LIVE
-        else ""
-    )
+    cursor = session.cursor(session.edge.hub.cursor()) if session.state is State.LIVE else ""
     re.done()
     greet(session, cursor, resumed=False, re=re.id)

@@ -85,6 +85,10 @@ class Deliverer:
                         lost.add(user)
             if span is not None:
                 span.end()
+        if only is not None:
+            # The stream goes on from before this, and other streams have cursors meanwhile.
+            for session in users.get(only, ()):
+                session.note_told(backend, Position(epoch, revision))
         if lost:
             self.start_over(lost, Position(epoch, revision), everyone=True)
 
@@ -94,7 +98,7 @@ class Deliverer:
             for session in self._hub.of(user):
                 if session.start_over(self._backend, position.revision, everyone=everyone):
                     positions = {**self._hub.positions, self._backend: position}
-                    cursor = Cursor(self._hub.cursors, positions).of(session.encoding.attached)
+                    cursor = session.cursor(Cursor(self._hub.cursors, positions))
                     resumed = Resumed(replayed=0, complete=False, cur=cursor)
                     session.send(Op.RESUMED, resumed, cur=cursor)
 

@@ -15,9 +15,9 @@ import structlog
 
 from edge.backends.backend import Backend, Event
 from edge.backends.errors import NotLiveError
-from edge.cursors import Position
+from edge.cursors import Position, later
 from edge.metrics import Metrics
-from edge.push.followed_users import EventSink, FollowedUsers, later
+from edge.push.followed_users import EventSink, FollowedUsers
 from edge.push.hub import Hub
 from parley_protocol.errors import Error
 

@@ -9,7 +9,7 @@ import structlog
 
 from edge.backends.backend import Backend, Event
 from edge.backends.errors import NotLiveError
-from edge.cursors import Position
+from edge.cursors import Position, later
 from edge.push.hub import Hub
 from parley_protocol.errors import Error
 
@@ -310,10 +310,3 @@ class FollowedUsers:
                 for future in self._waiting.pop(user, ()):
                     if not future.done():
                         future.set_result(later(position, self._followed.get(user)))
-
-
-def later(position: Position, other: Position | None) -> Position:
-    """The later of two positions on the clock of `position`."""
-    if other is None or other.epoch != position.epoch or other.revision < position.revision:
-        return position
-    return other

@@ -5,11 +5,12 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from edge.cursors import HISTORY, MESSAGING, Position
+from edge.cursors import HISTORY, MESSAGING, Cursor, Position, later
 from edge.push.outbox import Outbox, WriteNow, write_later
 from edge.push.render import Alert
 from edge.sessions.context import Edge
@@ -36,6 +37,8 @@ _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})
 # Shared by all sockets for which nothing waits, for a deque of one's own takes 760 bytes.
 _NONE: deque[Unconfirmed] = deque(maxlen=0)
+# Shared by all sockets whose streams have brought all that they were told.
+_NOWHERE: Mapping[str, Position] = MappingProxyType({})
 # About what one alert that waits to be confirmed takes.
 _UNCONFIRMED_BYTES = 200
 
@@ -44,6 +47,7 @@ class Delivery(ABC):
     """Sends to one client what its state allows."""
 
     __slots__ = (
+        "_ahead",
         "_held",
         "_held_bytes",
         "_outbox",
@@ -78,6 +82,8 @@ class Delivery(ABC):
         # because it has yet to ask. Without one it is not attached to the backend's feed.
         self.floors: dict[str, int] = {}
         self.encoding = Encoding(format_, frozenset())
+        # Up to where the client was told, of backends whose stream is behind that.
+        self._ahead = _NOWHERE
         # Live alerts that wait for their turn: (backend, revision, alert).
         self._held: list[tuple[str, int, Alert]] = []
         self._held_bytes = 0
@@ -136,6 +142,7 @@ class Delivery(ABC):
         if self._enter(State.REPLAYING):
             self.floors = {backend: at.revision for backend, at in positions.items()}
             self.encoding = Encoding(self.format, frozenset(self.floors))
+            self._ahead = self._still_ahead(positions)
 
     def reattach(self) -> bool:
         """Hold live alerts, to be attached anew. False when they are held already."""
@@ -210,6 +217,9 @@ class Delivery(ABC):
             if self.unconfirmed and self.unconfirmed[-1].page:
                 # Its cursor would take back that of the page.
                 frame = self.format.encode(Op.PING, {}, cur=self._cursor_after_page())
+            elif self._ahead:
+                cursor = self.cursor(self.edge.hub.cursor())
+                frame = self.format.encode(Op.PING, {}, cur=cursor or None)
             self._outbox.put(frame)
         elif self.reachable:
             self._outbox.put(self.format.encode(Op.PING, {}))
@@ -221,7 +231,7 @@ class Delivery(ABC):
         if self.state is State.LIVE:
             floor = self.floors.get(backend)
             if floor is not None and revision > floor:
-                self._alert(revision, alert.frame(self.encoding), alert.confirms)
+                self._alert(revision, self._frame(alert), alert.confirms)
         elif self.state is not State.CLOSING:
             size = alert.frame(self.encoding).size
             self._held.append((backend, revision, alert))
@@ -229,6 +239,38 @@ class Delivery(ABC):
             self.person.hold(size)
             if self._held_bytes > self.edge.settings.outbox_bytes:
                 self._overflowed()
+
+    def _frame(self, alert: Alert) -> Frame:
+        """The frame of an alert, whose cursor takes back nothing that the client was told."""
+        if not self._ahead or alert.cursor is None:
+            return alert.frame(self.encoding)
+        return self.format.encode(alert.op, alert.payload, cur=self.cursor(alert.cursor))
+
+    def note_told(self, backend: str, position: Position) -> None:
+        """Note that the client was told all up to here, which its stream has yet to reach."""
+        if self.state is State.LIVE and backend in self.floors:
+            self._ahead = {**self._ahead, backend: position}
+
+    def cursor(self, cursor: Cursor) -> str:
+        """The text of a cursor for this client: nowhere behind what it was told already, for it
+        would be told that again.
+        """
+        return self._beyond(cursor).of(self.encoding.attached)
+
+    def _beyond(self, cursor: Cursor) -> Cursor:
+        if not self._ahead:
+            return cursor
+        self._ahead = self._still_ahead(self._ahead)
+        return cursor.beyond(self._ahead)
+
+    def _still_ahead(self, told: Mapping[str, Position]) -> Mapping[str, Position]:
+        """Those of these positions which the streams have yet to reach."""
+        reached = self.edge.hub.positions
+        return {
+            one: at
+            for one, at in told.items()
+            if one in reached and later(reached[one], at) != reached[one]
+        } or _NOWHERE
 
     def push_passing(self, alert: Alert) -> None:
         """Queue an alert that has no revision; it is dropped while others must go first."""
@@ -243,6 +285,8 @@ class Delivery(ABC):
             return False
         self.floors[backend] = revision
         self.encoding = Encoding(self.format, frozenset(self.floors))
+        # It may go on from before that.
+        self._ahead = {one: at for one, at in self._ahead.items() if one != backend} or _NOWHERE
         if backend == MESSAGING:
             # Revisions of another clock say nothing on this one.
             self._forget_unconfirmed()
@@ -288,8 +332,8 @@ class Delivery(ABC):
     def _cursor_after_page(self) -> str:
         """Make the cursor that says as well which pages of history this socket was shown."""
         hub, attached = self.edge.hub, self.encoding.attached
-        positions = {one: at for one, at in hub.positions.items() if one in attached}
-        return hub.cursors.encode({**positions, HISTORY: Position(self.id, self._shown_pages)})
+        positions = {**hub.positions, HISTORY: Position(self.id, self._shown_pages)}
+        return self._beyond(Cursor(hub.cursors, positions)).of(attached | {HISTORY})
 
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""

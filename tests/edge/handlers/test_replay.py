@@ -106,6 +106,28 @@ async def test_whoever_comes_from_a_faster_edge_misses_nothing(
     assert asked == [(position(11), position(12))] * 2
 
 
+async def test_no_cursor_takes_back_what_a_resume_has_told(
+    start: Start, service: Service, live: Stream
+) -> None:
+    """While the stream here is behind, whoever resumed would otherwise be told it all again, were
+    the connection to break then.
+    """
+    missed = [change(12, message_event(3))]
+    service.revision = 12
+    service.changes = given(pb.ListChangesResponse(complete=True, changes=missed))
+    session, wire = await start(cursor(11))
+    _hello, alert, resumed = [await wire.hear() for _ in range(3)]
+    assert (at(alert), at(resumed)) == (12, 12)
+    session.ping(JSON.encode(Op.PING, {}, cur=cursor(10)))
+    assert at(await wire.hear()) == 12
+    live.say(13, message_event(4))
+    live.say(14)
+    await until(lambda: session.edge.hub.positions[MESSAGING].revision == 14)
+    assert at(await wire.hear()) == 13
+    session.ping(JSON.encode(Op.PING, {}, cur=cursor(14)))
+    assert at(await wire.hear()) == 14
+
+
 async def test_a_database_replaced_during_a_replay_makes_it_incomplete(
     enter: Start, service: Service, edge: Edge, live: Stream
 ) -> None:

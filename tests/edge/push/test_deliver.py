@@ -38,6 +38,7 @@ class Socket:
         self.encoding = Encoding(format_, frozenset({MESSAGING}))
         self.got: list[tuple[int | None, int | None, int]] = []
         self.frames: list[Frame] = []
+        self.told: list[int] = []
         self.confirms: list[tuple[str, int] | None] = []
         hub.add(cast("HubSession", self))
 
@@ -50,6 +51,9 @@ class Socket:
             cursor = envelope.get("cur")
             at = None if cursor is None else CURSORS.decode(cursor)[MESSAGING].revision
             self.got.append((revision, at, envelope["op"]))
+
+    def note_told(self, _backend: str, position: Position) -> None:
+        self.told.append(position.revision)
 
     def push_passing(self, alert: Alert) -> None:
         self.push(MESSAGING, None, alert)

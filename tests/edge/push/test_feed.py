@@ -15,12 +15,15 @@ from edge.cursors import MESSAGING, Position
 from edge.push.feed import Feed
 from edge.sessions.context import Edge
 from edge.settings import Settings
+from parley_protocol.packets import JSON, Op
 from tests.edge.push.conftest import Sockets, alert, pages
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
     Service,
+    at,
     change,
+    cursor,
     given,
     message_event,
     position,
@@ -290,6 +293,31 @@ async def test_a_recovery_that_failed_goes_on_where_it_came_to(sockets: Sockets)
     assert await alert(wires["alice"]) == (13, 13)
     assert await alert(wires["bob"]) == (13, 13)
     assert not sockets.feed._ahead
+
+
+async def test_no_cursor_takes_back_what_a_recovery_has_told(sockets: Sockets) -> None:
+    """The position stays where it was until all were told, and who was is told nothing twice."""
+    (alice, wire), _ = [await sockets.attached(user) for user in ("alice", "bob")]
+    sockets.service.revision = 12
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        if request.user == "bob":
+            asked.set()
+            await go_on.wait()
+        missed = [change(12, message_event(12, recipients=[request.user]))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    assert await alert(wire) == (12, 12)
+    await asked.wait()
+    assert sockets.edge.hub.positions[MESSAGING].revision == 10
+    alice.ping(JSON.encode(Op.PING, {}, cur=cursor(10)))
+    assert at(await wire.hear()) == 12
+    go_on.set()
+    await sockets.reached(Position(EPOCH, 12))
 
 
 async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:

@@ -45,8 +45,9 @@ class Sender(Delivery):
 
     def __init__(self) -> None:
         settings = Settings(credential_file=Path("none"))
-        people = People(Hub(5, 30, CURSORS), settings, Metrics(CollectorRegistry()), lambda: 0.0)
-        edge = cast("Edge", SimpleNamespace(settings=settings, people=people))
+        hub = Hub(5, 30, CURSORS)
+        people = People(hub, settings, Metrics(CollectorRegistry()), lambda: 0.0)
+        edge = cast("Edge", SimpleNamespace(settings=settings, people=people, hub=hub))
         super().__init__(edge, Principal("alice", 0, frozenset(), False), JSON, cast("Any", None))
         self.queue = Queue()
         self._outbox = cast("Any", self.queue)
