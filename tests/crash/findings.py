@@ -19,6 +19,7 @@ from tests.crash.recording import (
     Recording,
     Refused,
     Resumed,
+    Resuming,
     Sent,
     Shown,
 )
@@ -168,6 +169,8 @@ class Order:
                 # The first connection has missed nothing.
                 self._ordered, self._first = resumed or self._first, False
                 self._early.clear()
+            case Resuming():
+                self._ordered = False
             case Resumed(complete, asked):
                 # What even that could not bring is looked up, and not told.
                 self._ordered = complete or asked

@@ -137,6 +137,10 @@ class Connected(NamedTuple):
     resumed: bool
 
 
+class Resuming(NamedTuple):
+    """RESUME was sent, for the first time or again."""
+
+
 class Resumed(NamedTuple):
     """RESUMED came; `asked` for, or because the server had lost its place. `missing`: from now on
     the cursor says nothing of a service that could not be asked.
@@ -200,6 +204,7 @@ Event = (
     | Granted
     | Restricted
     | Connected
+    | Resuming
     | Resumed
     | Refused
 )
@@ -246,6 +251,8 @@ class Recorder:
             self._events.append(Commanded(packet["id"], op, packet["d"]))
         elif op in _FILINGS:
             self._events.append(Filed(packet["id"]))
+        elif op == Op.RESUME:
+            self._events.append(Resuming())
 
     def heard(self, packet: Packet) -> None:
         self._events += _events_of(packet)

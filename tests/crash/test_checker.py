@@ -17,6 +17,7 @@ from tests.crash.recording import (
     Looked,
     Refused,
     Resumed,
+    Resuming,
     Sent,
     Stored,
 )
@@ -260,6 +261,13 @@ def test_what_comes_before_a_resume_was_asked_for_may_be_ahead(case: Case) -> No
     case.bob[2:] = [*early, lost, Connected(resumed=True), alerted(2), alerted(3)]
     assert case.names() == []
     case.bob[2:] = [*early, lost, Resumed(complete=True, asked=True), alerted(2)]
+    assert case.names() == ["OUT OF ORDER"]
+    # Who lost it while a resume was under way asks once more, from where the first began.
+    again: list[Event] = [Resumed(complete=True, asked=True), Resuming()]
+    case.bob[2:] = [*early, Resuming(), lost, *again, alerted(2), alerted(3)]
+    assert case.names() == []
+    ended = Resumed(complete=True, asked=True)
+    case.bob[2:] = [*early, Resuming(), lost, *again, alerted(3), ended, alerted(2)]
     assert case.names() == ["OUT OF ORDER"]
 
 
