@@ -123,11 +123,11 @@ class WatchMixin(ABC):
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
         """Tell the watcher its id and the present position, then what happens, until it goes."""
         contract, hub = self._contract, self._hub
+        # Whoever comes from another replica finds nothing less here than there.
+        await hub.look()
         # Not every contract lets a watcher ask for everything.
         watcher = hub.open(request.watcher_name, everything=getattr(request, "everything", False))
         try:
-            # Whoever comes from another replica finds nothing less here than there.
-            await hub.look()
             epoch = hub.position.epoch
             position = contract.Position(epoch=epoch, revision=hub.position.revision)
             yield contract.WatchResponse(watcher_id=watcher.id, position=position)
@@ -141,17 +141,17 @@ class WatchMixin(ABC):
 
     async def UpdateWatch(self, request: Any, context: Any) -> Any:
         """Change whom a watcher follows; answered with the position from which it is told."""
-        self._hub.update(
+        # Who is added may have been told more already, by another replica. While the database is
+        # away nobody is. What the look finds is covered by the answer, and so it comes before the
+        # update: otherwise the stream would tell it as well.
+        with suppress(StorageUnavailable):
+            await self._hub.look()
+        position = self._hub.update(
             request.watcher_id,
             request.add_users,
             request.remove_users,
             getattr(request, "invisible_users", ()),
         )
-        # Who is added may have been told more already, by another replica. While the database is
-        # away nobody is.
-        with suppress(StorageUnavailable):
-            await self._hub.look()
-        position = self._hub.position
         return self._contract.UpdateWatchResponse(
             position=self._contract.Position(epoch=position.epoch, revision=position.revision)
         )

@@ -10,7 +10,7 @@ from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
 from service_kit.rpc.servicer import WatchMixin
 from service_kit.rules import Position
 from service_kit.watch.changes import ChangedUsers, ChangePage, RevisionEvents
-from service_kit.watch.hub import WatchHub
+from service_kit.watch.hub import HeardEvent, WatchHub
 from tests.support.tally.service import messages
 
 
@@ -62,3 +62,52 @@ async def test_changed_users_are_asked_about_a_bounded_number_at_a_time() -> Non
     with pytest.raises(Refused) as refused:
         await servicer.ListChangedUsers(request, None)
     assert (refused.value.refusal.reason, refused.value.refusal.field) == (BATCH_TOO_LARGE, "users")
+
+
+class Behind:
+    """A source by whose first look another replica's revision is heard."""
+
+    def __init__(self, hub: WatchHub) -> None:
+        self._hub = hub
+
+    async def look(self) -> None:
+        self.hear(3)
+
+    def hear(self, revision: int) -> None:
+        event = messages.Event(added=messages.Added(name="ann", amount=revision))
+        self._hub.hear(revision, [(("ann",), HeardEvent(event, event))])
+
+    def missing(self, *, read_now: bool) -> None:
+        """Nothing is missing."""
+
+    def tell(self, events: Any) -> None:
+        """Nobody else is there."""
+
+
+@pytest.fixture
+async def servicer() -> Servicer:
+    """One of several replicas, which is a revision behind another one."""
+    made = Servicer(CollectorRegistry())
+    made._hub.join(Behind(made._hub))
+    return made
+
+
+async def test_who_opens_a_stream_of_everything_is_told_what_comes_after_its_position(
+    servicer: Servicer,
+) -> None:
+    """And nothing else: what its position covers is read."""
+    stream = servicer.Watch(messages.WatchRequest(everything=True), None)
+    assert (await anext(stream)).position.revision == 3
+    Behind(servicer._hub).hear(4)
+    assert (await anext(stream)).position.revision == 4
+
+
+async def test_who_is_followed_is_told_what_comes_after_the_position_of_the_answer(
+    servicer: Servicer,
+) -> None:
+    """And nothing else: whoever has read up to there would be told it twice."""
+    watcher = servicer._hub.open("test")
+    update = messages.UpdateWatchRequest(watcher_id=watcher.id, add_users=["ann"])
+    assert (await servicer.UpdateWatch(update, None)).position.revision == 3
+    Behind(servicer._hub).hear(4)
+    assert (await anext(aiter(watcher))).revision == 4
