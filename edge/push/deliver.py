@@ -1,6 +1,6 @@
 """Delivery of a backend's events to the sessions of their recipients, with the right cursors."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from edge.backends.backend import Event
@@ -35,9 +35,11 @@ class Deliverer:
         self._metrics = metrics
         self._renderer = RENDERERS[backend]
 
-    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
-        """Push the events of one revision to all their recipients here, or to `only` one. Who could
-        not be told of one starts over, for the cursor moves on.
+    def deliver(
+        self, revision: int, events: Sequence[Event], only: Collection[str] | None = None
+    ) -> None:
+        """Push the events of one revision to their recipients here: what is stored to all, or to
+        `only` these. Who could not be told of one starts over, for the cursor moves on.
         """
         backend, users = self._backend, self._hub.users
         is_stored, origin_of = self._renderer.is_stored, self._renderer.origin
@@ -49,7 +51,7 @@ class Deliverer:
                 for user in event.recipients:
                     last[user] = index
         for name, hear in self._own.items():
-            if name in last and only in {None, name}:
+            if name in last and (only is None or name in only):
                 for event in events:
                     if name in event.recipients:
                         hear(event)
@@ -65,7 +67,7 @@ class Deliverer:
             if self._tracing is not None and event.traceparent:
                 span = pushing(self._tracing, event.traceparent, f"push {backend}")
             for user in event.recipients:
-                if only is not None and user != only:
+                if only is not None and stored and user not in only:
                     continue
                 sessions = [one for one in users.get(user, ()) if one.id != origin]
                 try:
@@ -85,9 +87,9 @@ class Deliverer:
                         lost.add(user)
             if span is not None:
                 span.end()
-        if only is not None:
-            # The stream goes on from before this, and other streams have cursors meanwhile.
-            for session in users.get(only, ()):
+        # The stream goes on from before this, and other streams have cursors meanwhile.
+        for user in only or ():
+            for session in users.get(user, ()):
                 session.note_told(backend, Position(epoch, revision))
         if lost:
             self.start_over(lost, Position(epoch, revision), everyone=True)

@@ -80,6 +80,9 @@ class Feed:
         # Up to where those were told whom a recovery reached that failed afterwards. The next one
         # goes on from there: it must not depend on all being read at the first attempt.
         self._ahead: dict[str, Position] = {}
+        # Up to where the last recovery told those whom it followed last. Until there the stream
+        # tells what was told to some of them, for it concerns others as well.
+        self._recovered = 0
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
         # Runs while a stream that ended counts as live.
@@ -179,8 +182,11 @@ class Feed:
 
     def _advance(self, response: Any) -> None:
         position = _position(response.position)
-        if response.events:
-            self._sink.deliver(position.revision, response.events)
+        if events := response.events:
+            only = None
+            if position.revision <= self._recovered:
+                only = self.users.untold(position.revision, events)
+            self._sink.deliver(position.revision, events, only)
         self._hub.positions[self.name] = later(position, self.position)
         self._revision_metric.set(position.revision)
 
@@ -195,6 +201,7 @@ class Feed:
         self._ahead.clear()
         # All that happened up to where the first are followed has been pushed to everybody.
         self._hub.positions[self.name] = groups[0].position if groups else first
+        self._recovered = groups[-1].position.revision if groups else 0
         for (users, now), lost in zip(groups, untold, strict=True):
             self._sink.start_over(lost, now, everyone=True)
             # Only those who are followed: what the others ask for now would miss what comes until
@@ -230,7 +237,7 @@ class Feed:
 
         async def catch_up(user: str) -> bool:
             async def deliver(revision: int, events: Sequence[Event]) -> None:
-                self._sink.deliver(revision, events, only=user)
+                self._sink.deliver(revision, events, only=(user,))
 
             after = self._ahead.get(user, last)
             if after == now:

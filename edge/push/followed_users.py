@@ -26,8 +26,10 @@ _ASK_AGAIN_SECONDS = 0.1
 class EventSink(Protocol):
     """Takes what a feed learns."""
 
-    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
-        """Push the events of one revision, to `only` this user when given."""
+    def deliver(
+        self, revision: int, events: Sequence[Event], only: Collection[str] | None = None
+    ) -> None:
+        """Push the events of one revision; what is stored, to `only` these users when given."""
 
     def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
         """Tell those sessions of `users` that were never attached, or all of them, to ask for
@@ -150,6 +152,16 @@ class FollowedUsers:
         if self.ready and settled and user in self._followed and not self._differs(user):
             return later(self._followed[user], self._position)
         return None
+
+    def untold(self, revision: int, events: Iterable[Event]) -> set[str]:
+        """The recipients of events of a revision but those who were followed from there or later
+        on: they were told by other means.
+        """
+        recipients = {user for event in events for user in event.recipients}
+        followed = self._followed
+        return {
+            one for one in recipients if one not in followed or followed[one].revision < revision
+        }
 
     async def follow(self, user: str, told: Position | None = None) -> Position:
         """Follow a user; the position after which the user's events come. Raises NotLiveError.

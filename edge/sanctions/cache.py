@@ -5,7 +5,7 @@ ends by itself. What is read of the moderation service and the events of its Wat
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 from msgspec import UNSET
@@ -142,9 +142,9 @@ class SanctionsCache:
         return told if told or known.revocations != revoked else None
 
     def apply(
-        self, position: Position, events: Sequence[Event], only: str | None = None
+        self, position: Position, events: Sequence[Event], only: Collection[str] | None = None
     ) -> Sequence[str]:
-        """Take in the events of one revision, of `only` this user when given. Returns those users
+        """Take in the events of one revision, of `only` these users when given. Returns those users
         whom something may restrict otherwise than before.
         """
         touched: dict[str, None] = {}
@@ -152,7 +152,7 @@ class SanctionsCache:
             if not isinstance(event, pb.Event):
                 continue
             for user in event.recipients:
-                if only is not None and user != only:
+                if only is not None and user not in only:
                     continue
                 known = self._here.get(user)
                 if known is None:

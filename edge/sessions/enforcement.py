@@ -1,7 +1,7 @@
 """Enforcement of sanctions: they take effect, and then they are told, on all the user's sockets."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
@@ -113,14 +113,18 @@ class ModerationDeliverer(Deliverer):
         self._reader = reader
         self._enforcement = enforcement
 
-    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
+    def deliver(
+        self, revision: int, events: Sequence[Event], only: Collection[str] | None = None
+    ) -> None:
         position = Position(self._hub.positions[MODERATION].epoch, revision)
         try:
             restricted = self._sanctions.apply(position, events, only)
         except Exception:  # noqa: BLE001 - whatever it is, what restricts these is read instead
             note_untold(self._metrics, MODERATION)
             concerned = {user for event in events for user in event.recipients}
-            self.start_over(concerned if only is None else {only}, position, everyone=True)
+            if only is not None:
+                concerned.intersection_update(only)
+            self.start_over(concerned, position, everyone=True)
             return
         for user in restricted:
             self._enforcement.enforce(user, ())

@@ -161,7 +161,7 @@ async def test_songs_are_heard_among_other_events(sky: Sky) -> None:
     deliverer = Deliverer(hub, MESSAGING, Metrics(CollectorRegistry()), None, own)
     deliverer.deliver(11, [sky.sing(), message_event(3)])
     assert not sky.canary._sung
-    deliverer.deliver(12, [sky.sing()], CANARY_TO)
+    deliverer.deliver(12, [sky.sing()], (CANARY_TO,))
     assert not sky.canary._sung
-    deliverer.deliver(13, [sky.sing()], "alice")
+    deliverer.deliver(13, [sky.sing()], ("alice",))
     assert sky.canary._sung

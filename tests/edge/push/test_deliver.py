@@ -162,7 +162,7 @@ async def test_the_session_that_caused_it_is_skipped(hub: Hub, deliverer: Delive
 async def test_only_one_user_is_caught_up(hub: Hub, deliverer: Deliverer) -> None:
     """What one user missed is no news to the other."""
     alice, bob = Socket(hub), Socket(hub, "bob")
-    deliverer.deliver(11, [message_event(1)], only="alice")
+    deliverer.deliver(11, [message_event(1)], only=("alice",))
     assert (len(alice.got), len(bob.got)) == (1, 0)
 
 

@@ -28,6 +28,7 @@ from tests.edge.scripted import (
     message_event,
     position,
     running,
+    typing_event,
 )
 from tests.support.waiting import until
 
@@ -174,12 +175,23 @@ async def test_many_are_followed_and_asked_about_a_group_at_a_time(sockets: Sock
     stream = await sockets.next_stream()
     asked = [list(one.users) for one in sockets.service.changed_users_requests]
     assert asked == [["a", "b"], ["c", "d"], ["e"]]
-    # The service tells each what happens after it was followed.
-    stream.say(12, message_event(12, recipients=["a", "b"]))
-    stream.say(13, message_event(13, recipients=["a", "b", "c", "d"]))
+    # The service tells of what happens after anybody of it was followed, and whom it concerns.
+    stream.say(12, message_event(12, recipients=["a", "b", "c"]))
+    stream.say(13, message_event(13, recipients=["a", "b", "c", "d", "e"]))
+    stream.say(14, message_event(14, recipients=["a", "b", "c", "d", "e"]))
     for user, wire in wires.items():
-        told = [(await alert(wire))[0] for _ in range(3)]
-        assert told == [11, 12, 13], user
+        told = [(await alert(wire))[0] for _ in range(4)]
+        assert told == [11, 12, 13, 14], user
+
+
+async def test_typing_is_told_also_where_a_recovery_has_been_already(sockets: Sockets) -> None:
+    """It has no revision of its own, and no recovery tells it."""
+    _, wire = await sockets.attached()
+    sockets.service.revision = 12
+    sockets.live.end()
+    stream = await sockets.next_stream()
+    stream.say(12, typing_event())
+    assert (await wire.hear())["op"] == Op.TYPING
 
 
 async def test_who_comes_at_once_is_followed_a_group_at_a_time(sockets: Sockets) -> None:
