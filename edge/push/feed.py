@@ -238,6 +238,7 @@ class Feed:
         async def catch_up(user: str) -> bool:
             async def deliver(revision: int, events: Sequence[Event]) -> None:
                 self._sink.deliver(revision, events, only=(user,))
+                self._ahead[user] = Position(now.epoch, revision)
 
             after = self._ahead.get(user, last)
             if after == now:

@@ -332,6 +332,29 @@ async def test_no_cursor_takes_back_what_a_recovery_has_told(sockets: Sockets) -
     await sockets.reached(Position(EPOCH, 12))
 
 
+async def test_a_recovery_that_failed_between_two_pages_tells_none_twice(sockets: Sockets) -> None:
+    """What the first page has brought was told."""
+    _, wire = await sockets.attached()
+    sockets.service.revision = 12
+    asked: list[tuple[int, str]] = []
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        asked.append((request.after.revision, request.page_token))
+        if request.page_token:
+            raise RuntimeError("the database is away")
+        first = request.after.revision + 1
+        changes = [change(first, message_event(first))]
+        token = "next" if first < 12 else ""
+        return pb.ListChangesResponse(complete=True, changes=changes, next_page_token=token)
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    await sockets.reached(Position(EPOCH, 12))
+    assert asked == [(10, ""), (10, "next"), (11, "")]
+    assert [await alert(wire) for _ in range(2)] == [(11, 11), (12, 12)]
+    assert wire.heard() == []
+
+
 async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:
     """Whoever missed too much asks for everything anew, which is less."""
     changes = [change(number, message_event(number)) for number in (11, 12, 13)]
