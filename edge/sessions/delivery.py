@@ -249,7 +249,7 @@ class Delivery(ABC):
     def note_told(self, backend: str, position: Position) -> None:
         """Note that the client was told all up to here, which its stream has yet to reach."""
         if self.state is State.LIVE and backend in self.floors:
-            self._ahead = {**self._ahead, backend: position}
+            self._ahead = {**self._ahead, backend: later(position, self._ahead.get(backend))}
 
     def cursor(self, cursor: Cursor) -> str:
         """The text of a cursor for this client: nowhere behind what it was told already, for it

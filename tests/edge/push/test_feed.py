@@ -355,6 +355,19 @@ async def test_a_recovery_that_failed_between_two_pages_tells_none_twice(sockets
     assert wire.heard() == []
 
 
+async def test_no_recovery_takes_back_what_a_resume_has_told(sockets: Sockets) -> None:
+    """It begins where the stream ended, which may be before."""
+    session, wire = sockets.join()
+    session.attach({MESSAGING: Position(EPOCH, 14)})
+    session.release()
+    sockets.service.revision = 13
+    sockets.service.changes = pages(([change(13, message_event(13))], ""))
+    sockets.live.end()
+    await sockets.reached(Position(EPOCH, 13))
+    session.ping(JSON.encode(Op.PING, {}, cur=cursor(13)))
+    assert at(await wire.hear()) == 14
+
+
 async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:
     """Whoever missed too much asks for everything anew, which is less."""
     changes = [change(number, message_event(number)) for number in (11, 12, 13)]
