@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from parley_protocol.packets import Op
 from tests.support import promql
 from tests.support.metrics import read_families
-from tests.support.system import System
+from tests.support.system import System, free_port
 from tests.system.conftest import Connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,8 @@ TARGET = {"job", "instance"}
 ELSEWHERE = {
     "key_fetches_total": "where tokens are verified by a JWKS",
     "key_set_fetched_timestamp_seconds": "where tokens are verified by a JWKS",
+    "parley_edge_key_fetches_total": "the same; see the test of its own",
+    "parley_edge_key_set_fetched_timestamp_seconds": "the same",
 }
 # Documented metrics on no dashboard.
 EXCUSED = {
@@ -151,3 +153,14 @@ def test_metrics_bear_the_names_that_prometheus_wants(shown: Shown) -> None:
 def test_every_part_shows_its_process_and_its_version(shown: Shown) -> None:
     for part, families in shown.parts.items():
         assert {"parley_build_info", "process_start_time_seconds"} <= families, part
+
+
+def test_an_edge_shows_how_old_the_keys_of_its_issuer_are(own_system: System) -> None:
+    """Also before it has fetched any: the issuer of this one is not there."""
+    own_system.start_services("messaging")
+    edge = own_system.start_edge(
+        token_secret_file="", token_jwks_url=f"http://127.0.0.1:{free_port()}/jwks"
+    )
+    shown = {one.name: one for one in read_families(f"http://127.0.0.1:{edge.port}/metrics")}
+    (sample,) = shown["parley_edge_key_set_fetched_timestamp_seconds"].samples
+    assert sample.value == 0
