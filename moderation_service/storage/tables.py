@@ -260,7 +260,7 @@ notifications = Table(
     Index("news_forgettable", "forgettable_at"),
     **STORED_BY_KEY,
 )
-"""What was told at which revision, and to whom; what it said follows from the target."""
+"""Notifications by revision, and to whom they went; what each said follows from its target."""
 
 LAST_WORD = notifications.c.forgettable_at.is_(None)
 Index(
@@ -344,4 +344,4 @@ FORGETTINGS = (
         after=move_horizon,
     ),
 )
-"""What is deleted with time, beside evidence, which goes with its case or dispute."""
+"""Rows that are deleted with time, beside evidence, which goes with its case or dispute."""

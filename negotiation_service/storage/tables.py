@@ -104,7 +104,7 @@ removed_texts = Table(
     Column("epoch", TEXT, nullable=False),
     **STORED_BY_KEY,
 )
-"""What moderation holds removed; a row ends with the removal. Deals say what is hidden."""
+"""Texts that moderation holds removed; a row ends with the removal. Deals say what is hidden."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -134,4 +134,4 @@ declare(
 )
 
 FORGETTINGS = (by_age(idempotency_keys, idempotency_keys.c.used_at),)
-"""What is deleted with time."""
+"""Rows that are deleted with time."""

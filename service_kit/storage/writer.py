@@ -44,7 +44,7 @@ __all__ = ("StorageUnavailable", "UnexpectedFailure", "WriterOverloaded")
 _PROBE_SECONDS = 1.0
 
 Events = list[tuple[tuple[str, ...], object]]
-"""What happened in one revision: the recipients of each event, and the event."""
+"""The events of one revision, each with its recipients."""
 
 CommandType = TypeVar("CommandType")
 OutcomeType = TypeVar("OutcomeType")

@@ -131,7 +131,7 @@ class Actions(Asking):
         return read(Block.read, reply.data)
 
     def blocks(self, *, limit: int = 50) -> Pages[Block]:
-        """Whom the user blocks, newest first (ASK BLOCKS)."""
+        """The people whom the user blocks, newest first (ASK BLOCKS)."""
         return self._pages(lambda page: messaging.AskBlocks(limit, page), "blocks", Block.read)
 
     def _pages(
