@@ -84,6 +84,9 @@ up: $(if $(WEB),node,$(READY)) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parle
 	@$(if $(WEB),$(BUILD_WEB_IF_POSSIBLE))
 	@$(BIN)/parley up --port $(PORT) --data $(DATA) $(if $(WEB),--web)
 
+# Whatever the environment says of it: each process that is started would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What takes long is tried by `make longer`, and by every run of .ci/run.
 LONGER := tests/bench tests/conformance tests/deploy tests/rolling
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
