@@ -21,9 +21,12 @@ Work = Callable[[], Awaitable[None]]
 
 
 async def migrate(folder: DataFolder, log_level: str) -> None:
-    """Migrates the folder's databases. Call it with the lock held."""
-    for name in parts.SERVICES:
-        await _migrate(name, folder, log_level)
+    """Migrates the folder's databases at once. Call it with the lock held."""
+    migrations = [_migrate(name, folder, log_level) for name in parts.SERVICES]
+    # None is cut short because another one failed.
+    for outcome in await asyncio.gather(*migrations, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 async def _migrate(name: str, folder: DataFolder, log_level: str) -> None:
@@ -134,15 +137,16 @@ async def start(
     targets: Mapping[str, str],
     log_level: str,
 ) -> None:
-    """Migrates, then starts the services, the edge and the desk, each healthy before the next."""
+    """Migrates, then starts the services, and when they are healthy the edge and the desk."""
     say("migrating the databases")
     await migrate(folder, log_level)
-    for name in parts.SERVICES:
-        await supervisor.start(parts.service(name, folder, targets, log_level))
-    await supervisor.start(parts.edge(folder, address, targets, log_level))
+    await supervisor.start(
+        *(parts.service(name, folder, targets, log_level) for name in parts.SERVICES)
+    )
+    upon_them = [parts.edge(folder, address, targets, log_level)]
     if address.desk is not None:
-        moderation = targets["moderation"]
-        await supervisor.start(parts.desk(folder, address.desk, moderation, log_level))
+        upon_them.append(parts.desk(folder, address.desk, targets["moderation"], log_level))
+    await supervisor.start(*upon_them)
     await _reach_all(address)
 
 

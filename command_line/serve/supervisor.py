@@ -37,8 +37,13 @@ class Supervisor:
     ) -> None:
         await self.stop()
 
-    async def start(self, part: Part) -> None:
-        """Starts a part and waits until it is healthy; CommandError when it does not become so."""
+    async def start(self, *started: Part) -> None:
+        """Starts parts at once, which are stopped in the opposite order, and waits until all are
+        healthy; CommandError when one does not become so.
+        """
+        await asyncio.gather(*map(self._start, started))
+
+    async def _start(self, part: Part) -> None:
         self._say(f"{part.name} starts (log: {part.log})")
         process = PartProcess(part, self._policy, self._say, self._tell_changed)
         running = asyncio.create_task(process.run(), name=f"run {part.name}")

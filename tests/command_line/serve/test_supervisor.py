@@ -14,6 +14,7 @@ import pytest
 from command_line.display.console import CommandError
 from command_line.serve.process import Part, RestartPolicy
 from command_line.serve.supervisor import Supervisor
+from tests.support.waiting import PATIENCE
 
 # ruff: noqa: ASYNC240  # These files are a few bytes on the local disk.
 
@@ -115,6 +116,20 @@ async def test_parts_stop_in_the_opposite_order(part: MakePart, journal: Path) -
     ]
 
 
+async def test_parts_of_one_start_wait_for_all_of_them_and_stop_in_the_opposite_order(
+    part: MakePart, journal: Path
+) -> None:
+    """Neither becomes healthy before the other one runs."""
+
+    async def both_run() -> bool:
+        return journal.exists() and journal.read_text().count("runs") == 2
+
+    async with Supervisor(list[str]().append) as supervisor:
+        one, other = (part(name, STEADY, healthy=both_run) for name in ("one", "other"))
+        await supervisor.start(one, other)
+    assert journal.read_text().splitlines()[2:] == ["other ends", "one ends"]
+
+
 async def test_a_part_that_dies_is_started_again_with_back_off(
     part: MakePart, journal: Path
 ) -> None:
@@ -152,7 +167,7 @@ async def test_a_healthy_part_that_is_killed_comes_back(part: MakePart, journal:
     async with Supervisor(said.append, QUICK, changed) as supervisor:
         await supervisor.start(part("service", STEADY))
         os.kill(seen[0], signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await second.wait()
     assert seen[0] != seen[1]
     assert "service was killed by SIGKILL; starting it again in 0.1 s" in said
@@ -202,7 +217,7 @@ async def test_kill_does_not_wait(part: MakePart) -> None:
     ) as supervisor:
         await supervisor.start(part("deaf", DEAF))
         supervisor.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await supervisor.stop()
 
 
