@@ -12,6 +12,7 @@ from service_kit.storage.migrations import NotMigrated, check, fitting, upgrade
 from service_kit.storage.ownership import owned
 from tests.support.serving import opened
 from tests.support.tally.service import SERVICE
+from tests.support.waiting import PATIENCE
 
 Program = Callable[..., Path]
 
@@ -116,5 +117,5 @@ def test_an_addition_comes_beside_servers(empty_database: str, program: Program)
             with engine.connect() as connection:
                 connection.execute(text("SELECT number FROM step_0002"))
         serving.dispose()
-        upgrade(engine, third)
+        upgrade(engine, third, PATIENCE)
         assert not may_serve(engine, first)

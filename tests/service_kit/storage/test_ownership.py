@@ -17,6 +17,7 @@ from tests.support.postgresql import Postgresql
 from tests.support.serving import opened, quick_settings
 from tests.support.tally import service
 from tests.support.tally.running import command, environment, serving_process
+from tests.support.waiting import PATIENCE
 
 
 def never() -> None:
@@ -38,7 +39,8 @@ def test_one_engine_has_it_at_a_time(empty_database: str) -> None:
         with owned(first, 0, never):
             check_taken(second)
         first.dispose()
-        with owned(second, 0, never):
+        # The session of the server ends a moment after the connection.
+        with owned(second, PATIENCE, never):
             pass
 
 
@@ -85,7 +87,7 @@ def test_those_who_hear_one_another_serve_together(url: str) -> None:
         second.dispose()
         with (
             migrating.connect() as connection,
-            nobody_serves(connection, 0),
+            nobody_serves(connection, PATIENCE),
             pytest.raises(DatabaseInUse),
             owned(third, 0, never, together=True),
         ):
@@ -146,7 +148,7 @@ def test_whoever_took_it_meanwhile_is_noticed(postgresql: Postgresql, url: str) 
     lost = threading.Event()
     with opened(url) as engine, opened(url) as other, owned(engine, 0, lost.set):
         postgresql.cut_writer(url)
-        with owned(other, 5, never):
+        with owned(other, PATIENCE, never):
             assert not lost.is_set()
             with pytest.raises(DatabaseInUse), engine.connect():
                 pass
@@ -158,7 +160,7 @@ def test_whoever_took_it_meanwhile_is_noticed(postgresql: Postgresql, url: str) 
 
 def run(name: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(name), env=given, check=False, capture_output=True, timeout=60, text=True
+        command(name), env=given, check=False, capture_output=True, timeout=PATIENCE, text=True
     )
 
 
@@ -197,7 +199,7 @@ async def test_a_start_waits_for_the_process_before(
         assert not done
         first.terminate()
         assert await first.wait() == 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await starting
 
 

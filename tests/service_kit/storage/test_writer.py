@@ -19,6 +19,7 @@ from service_kit.storage.writer import (
     WriterOverloaded,
 )
 from tests.support.serving import opened
+from tests.support.waiting import PATIENCE
 
 Delivered = list[tuple[int, Events]]
 
@@ -110,7 +111,7 @@ async def test_what_was_stored_is_heard_of_though_its_caller_has_gone(
     await asyncio.sleep(0)
     waiting.cancel()
     gate.opened.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await held == ["wait"]
         assert await heard.get() == ["a at 1"]
     assert waiting.cancelled()
@@ -221,7 +222,7 @@ async def test_after_an_unconfirmed_commit_the_writer_looks_what_became_of_it(
         patched.setattr(engine.dialect, "do_commit", cut)
         with pytest.raises(StorageUnavailable):
             await writer.submit(store, ["b"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         revision = await found.get() + 1
     assert revision == (3 if arrives else 2)
     assert await writer.submit(store, ["c"]) == [f"c at {revision}"]
