@@ -16,6 +16,7 @@ from tests.moderation_service.conftest import DESCRIBED as MODERATION
 from tests.negotiation_service.conftest import DESCRIBED as NEGOTIATION
 from tests.support.callers import metadata_of, secret_of, write_accepted
 from tests.support.serving import Described, ServiceClient, status_of, unpack
+from tests.support.waiting import PATIENCE
 
 SERVICES = {one.service.name: one for one in (MESSAGING, NEGOTIATION, MODERATION)}
 UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
@@ -104,7 +105,7 @@ async def outcome(
     request = request or getattr(client.messages, method.input_type.name)()
     for _ in range(_ATTEMPTS):
         given = iter([request]) if method.client_streaming else request
-        call = getattr(client.stub, method.name)(given, metadata=metadata, timeout=10)
+        call = getattr(client.stub, method.name)(given, metadata=metadata, timeout=PATIENCE)
         try:
             await (call.read() if method.server_streaming else call)
         except grpc.aio.AioRpcError as error:

@@ -20,6 +20,7 @@ from tests.moderation_service.conftest import DESCRIBED as MODERATION
 from tests.negotiation_service.conftest import DESCRIBED as NEGOTIATION
 from tests.support.callers import secret_of, write_accepted, write_credential
 from tests.support.serving import Described, opened
+from tests.support.waiting import PATIENCE
 
 A_TEXT = {
     "messaging": "conversations.first_id",
@@ -138,7 +139,7 @@ def test_bad_settings_are_one_line(
         env={f"PARLEY_{service.upper()}_{name}": value for name, value in environment.items()},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 2

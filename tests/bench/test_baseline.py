@@ -10,6 +10,7 @@ from picows import WSInvalidStatusError
 from bench.driver import Crowd, Person
 from bench.systems.system import System
 from tests.bench.conftest import ON_SYSTEMS_BY_HAND, Run
+from tests.support.waiting import PATIENCE
 
 
 class Writer(Person):
@@ -24,7 +25,7 @@ class Writer(Person):
         packet: dict[str, object] = {"to": to, "text": f"{self.user} {key}", "idempotency_key": key}
         answer = asyncio.get_running_loop().create_future()
         self._answers[self.question(0x07, packet)] = answer
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             return dict(await answer)
 
     def on_answer(self, re: int, d: msgspec.Raw) -> None:
@@ -35,7 +36,7 @@ class Writer(Person):
 
     async def told(self, count: int) -> list[str]:
         """The next alerts; and no more than so many may be there."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             found = [await self._told.get() for _ in range(count)]
         assert self._told.empty()
         return found

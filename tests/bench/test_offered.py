@@ -10,6 +10,7 @@ from bench.alarm import Alarm
 from bench.measurements import offered
 from bench.report.figures import Figure
 from bench.report.plots import Point, draw
+from tests.support.waiting import PATIENCE
 
 
 async def test_an_alarm_rings_at_its_time_and_not_before() -> None:
@@ -20,7 +21,7 @@ async def test_an_alarm_rings_at_its_time_and_not_before() -> None:
         for milliseconds in (5, 0.3, -10):
             at_ns = time.perf_counter_ns() + round(milliseconds * 1e6)
             alarm.set(at_ns)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await rung.get() >= at_ns
         assert rung.empty()
     finally:
@@ -34,7 +35,7 @@ async def test_a_new_time_takes_the_place_of_the_one_before() -> None:
     try:
         alarm.set(time.perf_counter_ns() + 3_600_000_000_000)
         alarm.set(time.perf_counter_ns())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await rung.get()
         assert rung.empty()
     finally:

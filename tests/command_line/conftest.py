@@ -14,8 +14,7 @@ import pytest
 from command_line.folder.data_folder import DataFolder
 from tests.command_line.scripted import Stage
 from tests.command_line.served import served
-
-SECONDS = 60.0
+from tests.support.waiting import PATIENCE
 
 
 class Program:
@@ -28,7 +27,7 @@ class Program:
     async def until(self, text: str) -> str:
         """Reads on to the first line that has this text."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while line := (await self.process.stdout.readline()).decode():
                 self.lines.append(line.rstrip("\n"))
                 if text in line:
@@ -45,7 +44,7 @@ class Program:
 
     async def end(self) -> tuple[int, str]:
         """Waits for the end: the exit code, and standard error."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(PATIENCE):
             out, error = await self.process.communicate()
         self.lines.extend(out.decode().splitlines())
         assert self.process.returncode is not None

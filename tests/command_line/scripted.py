@@ -19,6 +19,7 @@ from command_line.chat.connection import ChatOptions
 from command_line.display.screen import Screen
 from parley_protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW
+from tests.support.waiting import PATIENCE
 
 
 class Connection:
@@ -246,7 +247,7 @@ class Stage:
         )
         chatting = asyncio.create_task(Chat(talk, Screen("alice")).run(self._reading))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.wait({chatting, over}, return_when=asyncio.FIRST_COMPLETED)
                 await (chatting if chatting.done() else over)
         finally:

@@ -9,8 +9,7 @@ from pathlib import Path
 from command_line.folder.data_folder import DataFolder
 from command_line.serve import parts
 from tests.support.system import Part, copy_database, free_port
-
-_SECONDS = 60.0
+from tests.support.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -33,7 +32,7 @@ async def served(path: Path, **environment: str) -> AsyncIterator[DataFolder]:
             told = {**part.environment, **environment}
             process = await asyncio.to_thread(Part, part.name, command, told, part.log)
             stack.push_async_callback(asyncio.to_thread, process.end)
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 # Nothing announces that a process listens.
                 while not await part.healthy():
                     assert process.process.poll() is None, process.end_of_log()

@@ -18,6 +18,7 @@ from conformance.frames import BINARY, Frames, close_frame, make_frame, packet_f
 from conformance.proxy import Proxy, proxy
 from conformance.wire import Wire
 from parley_protocol.packets import Op
+from tests.support.waiting import PATIENCE
 
 PACKETS = [
     {"op": Op.HELLO, "d": {"cur": "c0"}},
@@ -47,7 +48,7 @@ async def line(*faults: Fault, packets: list[dict[str, Any]] = PACKETS) -> Async
 async def read_all(url: str, count: int = len(PACKETS)) -> list[Any]:
     """Frames that a client hears, up to so many or the end of the line, and how that ended."""
     heard: list[Any] = []
-    async with asyncio.timeout(10), connect(url, compression=None) as socket:
+    async with asyncio.timeout(PATIENCE), connect(url, compression=None) as socket:
         try:
             while len(heard) < count:
                 heard.append(json.loads(await socket.recv()))

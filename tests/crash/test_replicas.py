@@ -20,6 +20,7 @@ from tests.crash.replicas.trial import run_replicas_trial
 from tests.crash.trial import Plan
 from tests.support.nats import Nats
 from tests.support.postgresql import Postgresql
+from tests.support.waiting import PATIENCE
 
 FAULTS = 20
 # `make trial` has more.
@@ -112,7 +113,7 @@ async def test_a_line_spoils_deliveries_and_nothing_else(state: State, heard: by
     async with server:
         with line_to(server.sockets[0].getsockname()[1]) as line:
             reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 assert await reader.readline() == HELLO
                 line.become(state)
                 said.put_nowait(DELIVERY + b"PONG\r\n" + WITH_HEADERS)

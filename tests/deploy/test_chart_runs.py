@@ -18,6 +18,7 @@ from tests.support.certificates import DOMAIN, Certificates
 from tests.support.client import Client
 from tests.support.postgresql import Postgresql
 from tests.support.release import Release
+from tests.support.waiting import PATIENCE
 
 TABLES = {"messaging": MESSAGING, "negotiation": NEGOTIATION, "moderation": MODERATION}
 TOKEN_SECRET = "a-secret-of-the-issuer-for-tests-alone"
@@ -68,7 +69,7 @@ async def test_the_pods_of_a_release_serve_and_drain(release: Release) -> None:
     back, and ends within the time that its pod has.
     """
     await asyncio.to_thread(release.start)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         # With 200 it says so of messaging; the others may come a moment later.
         while not {*release.readiness("edge").items()} >= {(name, True) for name in TABLES}:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.05)

@@ -16,6 +16,7 @@ from command_line.serve import parts
 from docs.generate_chart import PARTS
 from tests.support.compose import networks_of, port_of, read_compose, read_variables
 from tests.support.images import ROOT
+from tests.support.waiting import PATIENCE
 
 COMPOSE = read_compose()
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -97,7 +98,7 @@ def test_the_proxy_serves_what_is_for_the_public() -> None:
         [_PROGRAMS / "caddy", "adapt", "--config", ROOT / "deploy/Caddyfile", "--validate"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -205,7 +206,7 @@ def test_nats_takes_its_configuration(tmp_path: Path) -> None:
         [_PROGRAMS / "nats-server", "-t", "-c", configuration],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -213,7 +214,7 @@ def test_nats_takes_its_configuration(tmp_path: Path) -> None:
     again = subprocess.run(
         [_PROGRAMS / "nats-server", "-t", "-c", configuration],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert again.returncode != 0

@@ -24,6 +24,7 @@ from tests.support.client import Client
 from tests.support.compose import Deployment, read_compose, read_variables, secrets_of
 from tests.support.images import ROOT, Image
 from tests.support.postgresql import Postgresql
+from tests.support.waiting import PATIENCE
 
 # A database, two environments and a dozen starts of Python, beside other tests.
 pytestmark = pytest.mark.timeout(300)
@@ -133,7 +134,7 @@ async def reaches_all(deployment: Deployment, edge: str = "edge") -> None:
     """The edge is ready when messaging delivers; wait until the others do as well."""
     url = f"http://127.0.0.1:{deployment.ports[edge][1]}/readyz"
     missing = set(parts.SERVICES)
-    async with httpx.AsyncClient() as client, asyncio.timeout(30):
+    async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE):
         while missing:
             # HTTP has no event to wait for.
             state = (await client.get(url)).json()
@@ -151,7 +152,7 @@ async def propose(client: Client, conversation: str) -> dict[str, Any]:
 
 async def history(client: Client, conversation: str) -> list[dict[str, Any]]:
     """The messages, once what messaging has learned of negotiation is among them."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             answer = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation})
             messages: list[dict[str, Any]] = answer["d"]["messages"]
@@ -311,7 +312,7 @@ async def test_two_of_each_run_behind_a_proxy(replicas: Deployment) -> None:
 def test_the_database_is_as_the_file_says(deployment: Deployment) -> None:
     """It lets nobody in without the password, is durable, and in UTF-8 with rules of its own."""
     deployment.start("messaging-migrate")
-    assert deployment.processes["messaging-migrate"].wait(60) == 0
+    assert deployment.processes["messaging-migrate"].wait(PATIENCE) == 0
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         open_database(deployment, "another")
     assert query(deployment, "SELECT revision FROM clock") == [0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import ROOT, Image
+from tests.support.waiting import PATIENCE
 
 # Fails where a file is missing, for it is read when the routes are made; says which ones they are.
 _PROGRAM = """
@@ -28,7 +29,7 @@ def routes(python: Path, environment: dict[str, str], folder: Path) -> list[str]
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -43,7 +44,7 @@ def wheel(tmp_path: Path) -> Path:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     (built,) = tmp_path.glob("*.whl")
     installed = tmp_path / "installed"

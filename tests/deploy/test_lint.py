@@ -10,6 +10,7 @@ from yamllint.config import YamlLintConfig
 
 from tests.support.chart import EVERYTHING, render
 from tests.support.images import ROOT
+from tests.support.waiting import PATIENCE
 
 _PROGRAMS = Path(sys.executable).parent
 
@@ -19,7 +20,11 @@ def test_dockerfiles() -> None:
     files = sorted([*ROOT.glob("*/Dockerfile"), *ROOT.glob("deploy/*/Dockerfile")])
     assert files
     done = subprocess.run(
-        [_PROGRAMS / "hadolint", *files], capture_output=True, text=True, timeout=60, check=False
+        [_PROGRAMS / "hadolint", *files],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.stdout == "", done.stdout
     assert done.returncode == 0, done.stderr
@@ -32,7 +37,7 @@ def test_all_yaml_of_the_repository() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "")

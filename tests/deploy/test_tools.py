@@ -12,6 +12,7 @@ from command_line.doctor.checks.settings import check_settings
 from command_line.doctor.deployment import of_environment
 from tests.support.compose import read_compose, read_variables
 from tests.support.images import ROOT, Dockerfile, Image
+from tests.support.waiting import PATIENCE
 
 PARTS = {"messaging", "negotiation", "moderation", "edge", "desk"}
 
@@ -42,7 +43,7 @@ def test_the_doctor_runs_in_the_image(image: Callable[[str], Image], tmp_path: P
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 2, done.stderr

@@ -17,6 +17,7 @@ from moderation_service.settings import ModerationSettings
 from service_kit.authentication.callers import Caller
 from tests.moderation_service.conftest import Client, beside, described, peers, serve
 from tests.support.callers import token_of, write_credential
+from tests.support.waiting import PATIENCE
 
 __all__ = ["beside", "described", "peers", "serve"]
 """The fixtures of moderation's own tests, which are those of these as well."""
@@ -34,7 +35,7 @@ class Events:
     async def take(self) -> tuple[str, dict[str, Any]]:
         """The next event: its name and its data."""
         name, data = "", ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             async for line in self.lines:
                 word, _, rest = line.partition(": ")
                 if word == "id":
@@ -68,7 +69,7 @@ class Page:
 
     def __init__(self, port: int) -> None:
         self.origin = f"http://127.0.0.1:{port}"
-        self.http = httpx.AsyncClient(base_url=self.origin, timeout=20)
+        self.http = httpx.AsyncClient(base_url=self.origin, timeout=PATIENCE)
         self.csrf_token = ""
 
     async def sign_in(self, user: str = "mia", *roles: str, **claims: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from desk.structures import words
 from docs.generate_desk import DOCUMENT, generate
 from moderation_service.domain.shared.roles import PERMISSIONS, Role
 from tests.desk.conftest import Desk, ServeDesk, is_refused
+from tests.support.waiting import PATIENCE
 
 on_sqlite = pytest.mark.parametrize("kind", ["sqlite"])
 
@@ -69,7 +70,7 @@ async def test_a_head_that_does_not_end_is_cut_off(serve_desk: ServeDesk) -> Non
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
         writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000)
         await writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 400 ")
         writer.close()
@@ -81,13 +82,13 @@ async def test_a_head_that_comes_slowly_is_not_waited_for(serve_desk: ServeDesk)
     """Neither at first nor after a request; a request that is answered slowly stays."""
     async with serve_desk(head_timeout_seconds=0.3) as desk:
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await reader.read() == b""
         writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
         writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /li")
         await writer.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         writer.close()
         mia = await desk.signed_in()

@@ -12,7 +12,7 @@ import pytest
 from tests.desk.conftest import Page, is_refused
 from tests.support.moderator import moderating
 from tests.support.system import System
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     system = System(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         part = system.start_desk(ready=False, port=taken.getsockname()[1])
-        assert await asyncio.to_thread(part.process.wait, 30) == 2
+        assert await asyncio.to_thread(part.process.wait, PATIENCE) == 2
     assert "in use" in part.read_log()
 
 
@@ -101,5 +101,5 @@ async def test_settings_that_cannot_be_used_are_said_in_one_line(
 ) -> None:
     system = System(tmp_path)
     part = system.start_desk(ready=False, **settings)
-    assert await asyncio.to_thread(part.process.wait, 30) == 2
+    assert await asyncio.to_thread(part.process.wait, PATIENCE) == 2
     assert words in part.read_log().splitlines()[-1]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.desk.conftest import Desk, ServeDesk, is_refused, measure
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 
@@ -105,7 +106,7 @@ async def test_signs_of_life_come_and_shutting_down_ends_streams(serve_desk: Ser
         response = await mia.http.send(mia.http.build_request("GET", "/events"), stream=True)
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["cache-control"] == "no-store"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for line in response.aiter_lines():
                 if line == ": alive":
                     break

@@ -4,11 +4,14 @@ import subprocess
 import sys
 
 from tests.support.node import ROOT
+from tests.support.waiting import PATIENCE
 
 
 def test_the_plot_shows_the_figures() -> None:
     subprocess.run(
-        [sys.executable, ROOT / "docs" / "plot_performance.py", "--check"], check=True, timeout=60
+        [sys.executable, ROOT / "docs" / "plot_performance.py", "--check"],
+        check=True,
+        timeout=PATIENCE,
     )
     plot = (ROOT / "docs" / "pictures" / "cost.svg").read_text("utf-8")
     figures = (ROOT / "docs" / "performance.md").read_text("utf-8")

@@ -22,7 +22,7 @@ from edge.sessions.session import Session
 from parley_protocol.packets import Activity
 from parley_protocol.payloads.moderation import Standing
 from tests.edge.scripted import Wire, new_session
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 EPOCH = "moderation-1"
 
@@ -168,7 +168,7 @@ class Moderated:
 
     async def next_stream(self) -> None:
         """Return when the feed watches, perhaps anew."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             self.stream = await self.service.streams.get()
         await until(lambda: self.feed.users.ready)
 

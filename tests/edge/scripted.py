@@ -20,6 +20,7 @@ from edge.sessions.people import People
 from edge.sessions.session import Session
 from parley_protocol.packets import JSON, Format
 from service_kit.authentication.claims import Principal
+from tests.support.waiting import PATIENCE
 
 EPOCH = "epoch-1"
 Change = pb.EditMessageRequest | pb.DeleteMessageRequest | pb.SetBlockRequest
@@ -341,7 +342,7 @@ class Wire:
 
     async def hear(self) -> Any:
         """The next packet, or the event of the closing."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self._outgoing.get()
 
     def heard(self) -> list[Any]:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.node import ROOT, environment, node_program
 from tests.support.system import System, free_port
+from tests.support.waiting import PATIENCE
 
 _FOLDER = ROOT / "examples" / "token-server"
-_START_SECONDS = 60
 
 
 class TokenServer(NamedTuple):
@@ -60,7 +60,7 @@ async def serve_tokens(tmp_path: Path, parley: System) -> AsyncIterator[Serve]:
             )
             stack.push_async_callback(_stop, process)
             assert process.stdout is not None
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 said = (await process.stdout.readline()).decode()
                 if not said.startswith("listening"):
                     said += (await process.stdout.read()).decode()

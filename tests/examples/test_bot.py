@@ -24,6 +24,7 @@ from parley_client import (
     Price,
 )
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 BOT = Path(__file__).resolve().parents[2] / "examples" / "bot" / "bot.py"
 ASKED = "Could you translate a letter for me?"
@@ -68,7 +69,7 @@ class Rosa:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -95,7 +96,7 @@ class Ann:
 
     async def told(self, cause: str) -> Deal:
         """Wait until this has happened to a deal, and give the deal."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for event in self._events:
                 if isinstance(event, DealChanged) and event.cause == cause:
                     return event.deal
@@ -103,7 +104,7 @@ class Ann:
 
     async def heard(self) -> str:
         """Wait for a text of the bot."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for event in self._events:
                 if not isinstance(event, NewMessage) or event.message.text is None:
                     continue

@@ -17,6 +17,7 @@ from tests.examples.conftest import Serve, TokenServer
 from tests.support.client import Client
 from tests.support.node import ROOT, environment, node_program
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 _SIGN_INS_AT_ONCE = 5
 _TOKENS_AT_ONCE = 20
@@ -242,7 +243,7 @@ def test_a_weak_key_is_refused_at_the_start(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert started.returncode == 1
     assert "a secret needs at least 32 bytes" in started.stderr

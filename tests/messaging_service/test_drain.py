@@ -15,7 +15,7 @@ from service_kit.service import running
 from tests.support.metrics import read_sample
 from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def until_refused(client: Any) -> None:
         while True:
             await client.call("GetMessages")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await go_on()
     # CANCELLED: gRPC had taken the call, and gives it to nobody any more.
@@ -68,7 +68,7 @@ async def test_a_call_under_way_is_answered_and_its_event_told(
         ((_, event),) = await stream.events(1)
         assert event.message_created.message.text == "the last"
         await refused(stream.events(1), grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await stopping
 
 
@@ -91,7 +91,7 @@ async def test_a_stream_of_batches_ends_when_its_request_is_answered(
                 await until_refused(late)
         assert (await exchange.read()).batch.results[0].stored.seq == 1
         await refused(exchange.read(), grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await stopping
 
 
@@ -114,7 +114,7 @@ async def test_what_is_queued_for_a_stream_is_handed_out_before_it_ends(
         told = [event.message_created.message.seq for _, event in await stream.events(count)]
         assert told == list(range(1, count + 1))
         await refused(stream.events(1), grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await stopping
 
 
@@ -135,7 +135,7 @@ async def test_the_end_comes_in_time_whatever_hangs(
         with locked(settings.database_url):
             saying = asyncio.ensure_future(client.say("a", to="b"))
             await until_under_way(hasty, 1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await service.__aexit__(None, None, None)
             with pytest.raises(grpc.aio.AioRpcError):
                 await saying

@@ -13,7 +13,7 @@ from messaging_service.settings import MessagingSettings
 from tests.support.metrics import read_metric, read_sample
 from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 INVALID, EXHAUSTED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -199,7 +199,9 @@ async def test_a_call_without_the_credential_is_counted(
     """Under no name that it gives itself, for it may give any."""
     async with serve(metrics_port=port) as client:
         unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-        await refused(client.stub.GetMessages(pb.GetMessagesRequest(), timeout=5), *unauthenticated)
+        await refused(
+            client.stub.GetMessages(pb.GetMessagesRequest(), timeout=PATIENCE), *unauthenticated
+        )
         assert await metric("calls_total", method="refused", code="UNAUTHENTICATED") == 1
 
 

@@ -14,6 +14,7 @@ from service_kit.authentication.callers import Caller
 from service_kit.service import running
 from tests.support.callers import metadata_of
 from tests.support.serving import METADATA, SECRET, locked
+from tests.support.waiting import PATIENCE
 
 OPERATOR = metadata_of(Caller.OPERATOR)
 METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
@@ -36,7 +37,7 @@ async def test_every_method_wants_the_credential(client: Any, refused: Any, meta
         # A refusal waits for no request, and one that is written then might meet a closed stream.
         streams = method.startswith("Stream")
         given = () if streams else (getattr(pb, f"{method}Request")(),)
-        call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
+        call = getattr(client.stub, method)(*given, metadata=metadata, timeout=PATIENCE)
         awaitable = call.read() if streams or method == "Watch" else call
         await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
@@ -47,19 +48,19 @@ async def test_reflection_wants_it_too_and_health_does_not(serve: Any, refused: 
         health: Any = health_pb2_grpc.HealthStub(client.channel)
         question = health_pb2.HealthCheckRequest(service="parley.messaging.v1.MessagingService")
         unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-        answer = await health.Check(question, timeout=5)
+        answer = await health.Check(question, timeout=PATIENCE)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        await refused(health.Watch(question, timeout=5).read(), *unauthenticated)
-        watched = health.Watch(question, metadata=METADATA, timeout=5)
+        await refused(health.Watch(question, timeout=PATIENCE).read(), *unauthenticated)
+        watched = health.Watch(question, metadata=METADATA, timeout=PATIENCE)
         assert (await watched.read()).status == health_pb2.HealthCheckResponse.SERVING
         watched.cancel()
         reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
-        call = reflection.ServerReflectionInfo(timeout=5)
+        call = reflection.ServerReflectionInfo(timeout=PATIENCE)
         await refused(call.read(), *unauthenticated)
-        call = reflection.ServerReflectionInfo(metadata=METADATA, timeout=5)
+        call = reflection.ServerReflectionInfo(metadata=METADATA, timeout=PATIENCE)
         await refused(call.read(), grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_PERMITTED")
         asked = reflection_pb2.ServerReflectionRequest(list_services="")
-        call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=5)
+        call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=PATIENCE)
         listed = (await call.read()).list_services_response.service
         assert question.service in {one.name for one in listed}
 
@@ -67,7 +68,7 @@ async def test_reflection_wants_it_too_and_health_does_not(serve: Any, refused: 
 async def test_reflection_is_off_unless_set(client: Any) -> None:
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
-    call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=5)
+    call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=PATIENCE)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -19,6 +19,7 @@ from service_kit.authentication.callers import Caller
 from service_kit.service import migrate, running
 from tests.support.callers import metadata_of, write_accepted, write_credential
 from tests.support.serving import Described, Serve, ServiceClient, quick_settings
+from tests.support.waiting import PATIENCE
 
 
 def settings_of(folder: Path, database_url: str) -> NegotiationSettings:
@@ -123,7 +124,7 @@ async def open_conversation(messaging: str) -> AsyncIterator[Any]:
             request = messaging_pb2.CreateConversationRequest(
                 participants=[one, other], subject=subject
             )
-            answer = await stub.CreateConversation(request, metadata=metadata, timeout=10)
+            answer = await stub.CreateConversation(request, metadata=metadata, timeout=PATIENCE)
             return str(answer.conversation.id)
 
         yield opened
@@ -138,7 +139,7 @@ async def block(messaging: str) -> AsyncIterator[Any]:
 
         async def blocked(blocker: str, other: str, *, active: bool = True) -> None:
             request = messaging_pb2.SetBlockRequest(actor=blocker, user=other, blocked=active)
-            await stub.SetBlock(request, metadata=metadata, timeout=10)
+            await stub.SetBlock(request, metadata=metadata, timeout=PATIENCE)
 
         yield blocked
 

@@ -20,6 +20,7 @@ from service_kit.rpc.server import probe_health
 from tests.negotiation_service.conftest import DESCRIBED, Client
 from tests.support.serving import SECRET, status_of
 from tests.support.system import Part, free_port
+from tests.support.waiting import PATIENCE
 
 FIRST, SECOND = "the fence leans to the left", "the fence has fallen over"
 SEALED = (FIRST.encode(), SECOND.encode())
@@ -62,7 +63,7 @@ def process(settings: NegotiationSettings, messaging: str, tmp_path: Path) -> It
 async def client(process: Process, open_conversation: Any) -> AsyncIterator[Client]:
     """A client of the process, once it serves."""
     port = process.port
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not await probe_health(f"127.0.0.1:{port}"):
             assert process.part.process.poll() is None, process.part.read_log()
     async with DESCRIBED.connected(port) as made:

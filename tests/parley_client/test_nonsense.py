@@ -16,6 +16,7 @@ from parley_client.packets import Packet
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import AskBlocks, CreateMsg
 from tests.parley_client.scripted import CONVERSATION, Peer, Server, fast
+from tests.support.waiting import PATIENCE
 
 _NAMES = (
     *("conversation", "message", "service", "dispute", "sanction", "report", "appeal", "user"),
@@ -110,7 +111,7 @@ async def test_after_any_nonsense_a_good_server_is_gone_on_with(
             await ann.connect()
             peer = await server.greeted("c8")
             answering = asyncio.create_task(answer(peer))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await ann.wait_for("live")
                 outcomes = await asyncio.gather(command, asking, return_exceptions=True)
                 assert all(isinstance(one, Packet | ParleyError) for one in outcomes), outcomes

@@ -18,6 +18,7 @@ from parley_client.events import Event
 from tests.parley_client.conftest import Join
 from tests.parley_client.readme import README, blocks, run
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 TEXT = README.read_text("utf-8")
 BLOCKS = blocks(README)
@@ -44,7 +45,7 @@ def test_the_first_conversation_has_ten_lines_and_runs(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=True,
         )
         expected = [f"{seq} {alice} Hello Bob, my roof leaks." for seq in range(1, said + 1)]

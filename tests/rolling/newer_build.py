@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from google.rpc import status_pb2
 
 from tests.support.images import ROOT
+from tests.support.waiting import PATIENCE
 
 NEWER_FIELD = 1999
 """The number of the field that every message of its contracts has more."""
@@ -27,7 +28,6 @@ MIGRATION = "newer"
 # A service, and a table of it to which the migration adds a column.
 _TABLES = {"messaging": "messages", "negotiation": "services", "moderation": "cases"}
 _PACKAGES = ("desk", "edge", "service_kit", *(f"{name}_service" for name in _TABLES))
-_SECONDS = 60
 
 
 def build(folder: Path) -> Mapping[str, str]:
@@ -81,7 +81,7 @@ def _add_fields(protos: Path) -> None:
             *(str(path.relative_to(protos)) for path in sources),
         ],
         check=True,
-        timeout=_SECONDS,
+        timeout=PATIENCE,
     )
 
 

@@ -26,6 +26,7 @@ from tests.crash.talker import Talker
 from tests.crash.talkers import join_talkers, listen, write
 from tests.crash.trial import settle
 from tests.support.system import SERVICES, Part, System, start_anew
+from tests.support.waiting import PATIENCE
 
 # What says of a service, and not of what was asked, that something did not go.
 FAILURES = frozenset(
@@ -33,7 +34,6 @@ FAILURES = frozenset(
 )
 # Services before those who call them, as docs/operations.md has it.
 ORDER = ("messaging", "negotiation", "moderation", "edge")
-_START_SECONDS = 60.0
 _ESTABLISHED = "01"
 _MODERATORS = ("moderator1", "moderator2")
 
@@ -115,7 +115,7 @@ def _migrate(system: System, name: str, newer: Mapping[str, str]) -> None:
     """Migrate as the newer build does, while the older one serves."""
     environment = {**system.environment_of(name), **newer}
     process = start_anew([f"{name}_service", "migrate"], environment, system.folder / "migrate.log")
-    assert process.wait(60) == 0, (system.folder / "migrate.log").read_text()
+    assert process.wait(PATIENCE) == 0, (system.folder / "migrate.log").read_text()
 
 
 def _replace(system: System, part: Part, newer: Mapping[str, str]) -> int:
@@ -134,7 +134,7 @@ def _replace(system: System, part: Part, newer: Mapping[str, str]) -> int:
         return status
     _wait_serving(part)
     # Those whose calls go to all replicas have found it, for which a cluster gives it some seconds.
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not all(connected(one.process.pid, part.port) for one in callers):
         assert time.monotonic() < deadline, f"{part.name} is not found by those who call it"
         # Nobody tells of it.
@@ -168,4 +168,4 @@ def _wait_serving(part: Part) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{part.port}") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest()
-        health.Check(request, wait_for_ready=True, timeout=_START_SECONDS)
+        health.Check(request, wait_for_ready=True, timeout=PATIENCE)

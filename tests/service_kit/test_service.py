@@ -25,7 +25,7 @@ from tests.support.serving import METADATA, check_refused, locked, opened, quick
 from tests.support.system import free_port
 from tests.support.tally import service
 from tests.support.tally.running import RunningTally, command, environment, run_tally
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 NewSettings = Callable[[], service.TallySettings]
 
@@ -40,7 +40,7 @@ async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None
     )
     assert (await tally.add("pears", 3)).sum == 3
     assert (await tally.add("apples", 5)).sum == 5
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (response := await stream.read()).events:
             continue
     assert [one.added.amount for one in response.events] == [5]
@@ -135,7 +135,7 @@ def test_the_commands_have_exit_codes(new_settings: NewSettings) -> None:
         ("serve", good | {"PARLEY_TALLY_MAX_BATCH": "0"}, 2),
     ):
         ended = subprocess.run(
-            command(name), env=given, check=False, capture_output=True, timeout=30
+            command(name), env=given, check=False, capture_output=True, timeout=PATIENCE
         )
         assert ended.returncode == code, ended.stderr
 
@@ -152,19 +152,19 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
     process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
     try:
         async with grpc.aio.insecure_channel(listen) as channel:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await channel.channel_ready()
             with locked(settings.database_url, timeouts=Timeouts(idle_transaction=3600)):
                 add = service.methods.TallyServiceStub(channel).Add(
                     service.messages.AddRequest(name="apples", amount=1), metadata=METADATA
                 )
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     while not await asyncio.to_thread(calls_under_way, port):  # noqa: ASYNC110 - nothing tells of it
                         await asyncio.sleep(0.02)
                 process.send_signal(signal.SIGTERM)
                 with pytest.raises(grpc.aio.AioRpcError):
                     await add
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     assert await process.wait() == 1
     finally:
         if process.returncode is None:
@@ -193,7 +193,7 @@ async def test_a_killed_follower_applies_everything_once(
             process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
             try:
                 # It lives for as long as it takes to get further, and dies while more comes.
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE):
                     while followed()[0] <= before:
                         await asyncio.gather(*(source.add("apples", 1) for _ in range(20)))
             finally:

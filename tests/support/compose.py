@@ -25,8 +25,8 @@ from tests.support.database_container import DatabaseContainer
 from tests.support.images import ROOT, Image
 from tests.support.postgresql import Postgresql
 from tests.support.system import free_port
+from tests.support.waiting import PATIENCE
 
-_SECONDS = 60
 # Where programs listen that no variable tells where.
 _PORTS = {"nats": "4222", "caddy": "8000"}
 _METRICS_PORT = "9090"
@@ -226,7 +226,7 @@ class Deployment:
             with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
                 return bool(answer.status == 200)
             return False
-        return self._run(name, test[1:]).wait(_SECONDS) == 0
+        return self._run(name, test[1:]).wait(PATIENCE) == 0
 
     def execute(self, name: str, line: str) -> subprocess.CompletedProcess[str]:
         """Run a line of shell in the container of a database."""
@@ -242,7 +242,7 @@ class Deployment:
                 continue
             self.start(other)
             if needed["condition"] == "service_completed_successfully":
-                assert self.processes[other].wait(_SECONDS) == 0, self.log(other)
+                assert self.processes[other].wait(PATIENCE) == 0, self.log(other)
             else:
                 self.wait_healthy(other)
         # A service that starts again stands at the end of the order as well.
@@ -253,7 +253,7 @@ class Deployment:
             self.processes[name] = self._run(name, self.services[name]["command"])
 
     def wait_healthy(self, name: str) -> None:
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not self.is_healthy(name):
             assert self.processes[name].poll() is None, self.log(name)
             assert time.monotonic() < deadline, self.log(name)
@@ -269,7 +269,7 @@ class Deployment:
             if process.poll() is None:
                 # The image of the database asks for SIGINT, Docker's default is SIGTERM.
                 process.send_signal(signal.SIGINT if name in self.databases else signal.SIGTERM)
-            codes[name] = process.wait(_SECONDS)
+            codes[name] = process.wait(PATIENCE)
         return codes
 
     def remove(self) -> None:
@@ -278,7 +278,7 @@ class Deployment:
             if process.poll() is None:
                 # SIGQUIT has PostgreSQL take its own processes with it.
                 process.send_signal(signal.SIGQUIT if name in self.databases else signal.SIGKILL)
-                process.wait(_SECONDS)
+                process.wait(PATIENCE)
         for database in self.databases.values():
             database.remove()
 

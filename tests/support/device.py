@@ -24,6 +24,7 @@ from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import AskConversations, AskMessages
 from tests.support.facts import fact_of
 from tests.support.inbox import Inbox, Packet
+from tests.support.waiting import PATIENCE
 
 _PAYLOADS = {op.value: op.from_client for op in Op if op.from_client is not None}
 _OVER = frozenset({State.UNAUTHORIZED, State.REFUSED})
@@ -59,7 +60,7 @@ class Device(Inbox):
     id has one answer, alerts come once and in order. What no resume can bring it asks for anew.
     """
 
-    patience = 60.0
+    patience = PATIENCE
 
     def __init__(
         self,

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 60
 
 
 class Dockerfile:
@@ -126,6 +127,6 @@ def import_main(image: Image, module: str) -> subprocess.CompletedProcess[str]:
         env=image.environment,
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=PATIENCE,
         check=False,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parley_protocol.packets import Activity, Op
+from tests.support.waiting import PATIENCE
 
 Packet = dict[str, Any]
 
@@ -23,7 +24,7 @@ class Inbox(ABC):
     """Packets as they came, and the ways to ask for them. Replies bear `re`, and pushes do not."""
 
     # For how long an awaited packet may take.
-    patience = 10.0
+    patience = PATIENCE
 
     def __init__(self) -> None:
         self.packets: list[Packet] = []

@@ -15,6 +15,7 @@ from service_kit.follow.sanctions import MODERATION
 from service_kit.rules import Position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
+from tests.support.waiting import PATIENCE
 
 SECRET = "what-the-scripted-moderation-accepts"
 FAR = 4_102_444_800_000
@@ -171,7 +172,7 @@ class Following:
         engine = open_engine(self._url, "reader")
         readers = Readers(engine, 1)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while await readers.run(read_followed, MODERATION) != known:  # noqa: ASYNC110 - nothing tells of it
                     await asyncio.sleep(0.005)
         finally:

@@ -13,6 +13,7 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import present
+from tests.support.waiting import PATIENCE
 
 Credentials = Mapping[Caller, str]
 Mint = Callable[..., str]
@@ -36,7 +37,7 @@ class Moderator:
     async def call(self, rpc: str, request: Any) -> Any:
         """Call an RPC in the moderator's name; its response."""
         call = getattr(self._stub, rpc)
-        return await call(request, metadata=self._metadata, timeout=10, wait_for_ready=True)
+        return await call(request, metadata=self._metadata, timeout=PATIENCE, wait_for_ready=True)
 
     async def report(self, message: str, reporter: str) -> None:
         """Have somebody report a message, past the edge."""
@@ -48,7 +49,7 @@ class Moderator:
                 idempotency_key=str(uuid4()),
             ),
             metadata=present(self._credentials[Caller.EDGE]),
-            timeout=10,
+            timeout=PATIENCE,
         )
 
     async def claim(self, accused: str) -> pb.Case:
@@ -106,14 +107,14 @@ class Moderator:
         if before is not None:
             request.before_time.FromMilliseconds(int(before * 1000))
         await self._stub.EndSessions(
-            request, metadata=self._metadata, timeout=10, wait_for_ready=True
+            request, metadata=self._metadata, timeout=PATIENCE, wait_for_ready=True
         )
 
     async def revoke_token(self, user: str, token_id: str) -> None:
         """Refuse one token of a user."""
         request = pb.RevokeTokenRequest(user=user, token_id=token_id)
         await self._stub.RevokeToken(
-            request, metadata=self._metadata, timeout=10, wait_for_ready=True
+            request, metadata=self._metadata, timeout=PATIENCE, wait_for_ready=True
         )
 
     def colleague(self, name: str) -> "Moderator":

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.support.system import free_port
+from tests.support.waiting import PATIENCE
 
 _PROGRAM = Path(sys.executable).parent / "nats-server"
-_START_SECONDS = 30
 
 
 class Nats:
@@ -34,7 +34,7 @@ class Nats:
             text=True,
         )
         assert self.process.stderr is not None
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         for line in self.process.stderr:
             if "Server is ready" in line:
                 return

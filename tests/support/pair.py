@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from tests.support.postgresql import Postgresql
-
-_SECONDS = 30
+from tests.support.waiting import PATIENCE
 
 
 class Pair:
@@ -69,7 +68,7 @@ class Pair:
 
     def until(self, connection: Any, question: str, *values: object) -> None:
         """Return when a server says that something is so."""
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + PATIENCE
         while (found := connection.execute(question, values or None).fetchone()) != (True,):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{question}: {found}")

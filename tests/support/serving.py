@@ -23,6 +23,7 @@ from service_kit.storage.clock import take_position
 from service_kit.storage.engines import Role, open_engine
 from service_kit.storage.writer import Operation, Transaction
 from tests.support.callers import caller_for, metadata_of, secret_of, write_accepted
+from tests.support.waiting import PATIENCE
 
 SECRET = secret_of(Caller.EDGE)
 METADATA = metadata_of(Caller.EDGE)
@@ -104,7 +105,7 @@ class Stream:
     async def events(self, count: int) -> list[tuple[int, Any]]:
         """Read until `count` events have come, each with its revision; the rest is kept."""
         found = self._surplus
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < count:
                 response = await self.call.read()
                 found += [(response.position.revision, event) for event in response.events]
@@ -196,7 +197,7 @@ class ServiceClient:
         """
         request = request or getattr(self.messages, f"{name}Request")(**fields)
         metadata = metadata or metadata_of(caller_for(self.callers, name))
-        return await getattr(self.stub, name)(request, metadata=metadata, timeout=10)
+        return await getattr(self.stub, name)(request, metadata=metadata, timeout=PATIENCE)
 
     async def watch(
         self, users: Sequence[str] = (), *, everything: bool = False, **fields: Any

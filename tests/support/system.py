@@ -28,11 +28,10 @@ from sqlalchemy import make_url
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import make_credential
 from tests.support.callers import write_accepted
+from tests.support.waiting import PATIENCE
 
 # In the order of their start, so that whoever follows another finds it there.
 SERVICES = ("moderation", "negotiation", "messaging")
-# A machine under load takes its time.
-_START_SECONDS = 60
 
 
 # Each worker of pytest has a range of its own, or the port of a part that was killed and is started
@@ -104,7 +103,7 @@ class Part:
         """Start it, or start it again as it was."""
         self.process = start_process(self._command, self._environment, self.log)
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 15) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Send a signal and wait; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -113,7 +112,7 @@ class Part:
     def end(self) -> None:
         """Stop it if it runs, or kill it if it does not heed that."""
         try:
-            self.stop()
+            self.stop(seconds=15)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -127,7 +126,7 @@ class Part:
 
 def _run_migration(name: str, environment: Mapping[str, str], log: Path) -> None:
     migrated = Part("migrate", [f"{name}_service", "migrate"], environment, log)
-    if migrated.process.wait(_START_SECONDS) != 0:
+    if migrated.process.wait(PATIENCE) != 0:
         raise RuntimeError(f"the migration failed:\n{migrated.end_of_log()}")
 
 
@@ -299,7 +298,7 @@ class System:
 
     def wait_ready(self, edge: Part, status: int = 200) -> None:
         """Return when /readyz answers with `status`, for 200 also of each service there is."""
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while (found := self._readiness(edge)) != status:
             if edge.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"edge: /readyz answers {found}:\n{edge.end_of_log()}")

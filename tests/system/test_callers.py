@@ -13,6 +13,7 @@ from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, make_credential
 from tests.support.client import Client
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 REFRESH_SECONDS = 0.05
 
@@ -66,7 +67,7 @@ async def test_a_credential_is_replaced_without_a_restart(own_system: System) ->
     }
     for part, (path, text) in steps.items():
         rewrite(path, text)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "a file was read anew" not in part.read_log():
                 await write(own_system, "alice")
                 await bob.expect(Op.ALERT_NEW_MSG)
@@ -108,7 +109,7 @@ def test_an_edge_does_not_start_with_a_bad_credential(
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 2

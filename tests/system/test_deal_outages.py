@@ -5,6 +5,7 @@ import signal
 
 from parley_protocol.packets import Op
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect
 from tests.system.deals import Party, begin, euros, history
 
@@ -64,7 +65,7 @@ async def test_messaging_that_was_away_catches_up_with_what_happened(
     await asyncio.to_thread(own_system.wait_ready, edge)
     causes = ["created", *["revised"] * 5]
     expected = [("text", "Hello"), *(("event", cause) for cause in causes)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while await history(deal, 1) != expected:
             await deal.alice.client.expect(Op.ALERT_NEW_MSG)
 

@@ -9,7 +9,7 @@ from parley_protocol.packets import Op
 from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, euros
 from tests.system.scenes import Scene
@@ -30,7 +30,7 @@ async def agree(scene: Scene) -> Deal:
 
 async def shown_over_http(system: System, user: str) -> Packet:
     """The one deal of somebody, when negotiation has heard of the sanction."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             status, listed = await ask_over_http(system, "GET", "/services", user)
             if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -10,6 +10,7 @@ from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.pair import Pair
 from tests.support.system import SERVICES, System
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, begin, euros, history
 
@@ -24,7 +25,7 @@ def place(system: System, pair: Pair, names: Sequence[str], **settings: object) 
 
 async def say(client: Client, conversation: str, text: str) -> int:
     """Say something until it is stored, as clients do with what is retryable; gives its seq."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             d = {"conversation": conversation, "text": text, "idempotency_key": text}
             reply = await client.ask(Op.CREATE_MSG, d)
@@ -37,7 +38,7 @@ async def say(client: Client, conversation: str, text: str) -> int:
 async def offer(deal: Deal, title: str) -> str:
     """Offer until it is stored; gives the service."""
     d = {"role": "client", "title": title, "price": euros(12_000), "idempotency_key": title}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             reply = await deal.alice.client.ask(
                 Op.SERVICE_CREATED, {"conversation": deal.conversation, **d}

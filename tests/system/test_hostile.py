@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect, SystemOn
 
 SOME = str(uuid4())
@@ -302,7 +303,7 @@ async def test_a_flood_of_packets_is_answered_in_full(client: Client) -> None:
     """A pipelined burst of reading requests is bounded in the edge, and each gets its reply."""
     for number in range(300):
         await client.send(Op.ASK_CONVERSATIONS, {}, id=number)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         for number in range(300):
             await client.take_reply(number)
 

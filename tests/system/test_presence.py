@@ -18,6 +18,7 @@ from service_kit.authentication.credentials import present
 from tests.support.client import Client
 from tests.support.inbox import Packet
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect
 
 # Long enough for a client to come back, and for a process to be killed and started.
@@ -49,7 +50,7 @@ async def call(system: System, name: str, request: Any) -> Any:
     metadata = present(system.credentials[Caller.BACKEND])
     async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
         stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
-        return await getattr(stub, name)(request, metadata=metadata, timeout=10)
+        return await getattr(stub, name)(request, metadata=metadata, timeout=PATIENCE)
 
 
 async def introduce(system: System, one: str, other: str) -> None:

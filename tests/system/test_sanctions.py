@@ -13,6 +13,7 @@ from tests.support.client import Client
 from tests.support.inbox import Packet
 from tests.support.moderator import FACTS, Moderator, moderating
 from tests.support.system import SERVICES, System, free_port
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect
 from tests.system.scenes import Scene
 from tests.system.test_appeals import ask_over_http
@@ -79,7 +80,7 @@ async def test_a_mute_ends_by_the_clock(
     await moderator.decide(bob, "muted", seconds=1.5)
     await scene.bob.expect(Op.SANCTION, kind="muted")
     await refused(scene.bob, Op.CREATE_MSG, {"to": alice, "text": "now"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (await scene.bob.ask(Op.CREATE_MSG, {"to": alice, "text": "then"}))["op"] == Op.ERROR:  # noqa: ASYNC110 - only the clock says when
             await asyncio.sleep(0.05)
 

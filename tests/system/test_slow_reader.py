@@ -12,6 +12,7 @@ from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.memory import Memory
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 from tests.system.conftest import Connect
 
 _OUTBOX_BYTES = 1_000_000
@@ -58,7 +59,7 @@ async def hear_all(reader: Client, count: int) -> None:
 
 
 async def until_closed_as_slow(system: System) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while b'parley_edge_closes_total{code="4101"} 1.0' not in system.get("/metrics")[2]:
         assert time.monotonic() < deadline, "the socket is not closed"
         # The socket can not say so itself, for nobody reads it.

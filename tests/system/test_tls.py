@@ -22,7 +22,7 @@ from tests.support import system as processes
 from tests.support.certificates import DOMAIN, Certificates
 from tests.support.client import Client
 from tests.support.system import SERVICES, Part, System, copy_database
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 REFRESH: dict[str, Any] = {"credentials_refresh_seconds": 0.2}
 # Each follows the others, and an edge has a stream of each service.
@@ -172,7 +172,7 @@ async def test_what_can_not_be_used_is_one_line(
     command = [f"{part}_service", "serve"] if part in SERVICES else [part]
     process = processes.start_process(command, {**os.environ, **environment}, log)
     try:
-        assert await asyncio.to_thread(process.wait, 60) == 2
+        assert await asyncio.to_thread(process.wait, PATIENCE) == 2
     finally:
         process.kill()
     said = [line for line in log.read_text().splitlines() if "too few files" not in line]

@@ -8,7 +8,7 @@ from tests.support.client import Client
 from tests.support.collector import Collector, Span, names
 from tests.support.moderator import moderating
 from tests.support.system import System
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 from tests.system.conftest import Connect
 from tests.system.deals import begin
 
@@ -168,7 +168,7 @@ def test_parts_refuse_settings_of_traces_that_contradict_one_another(own_system:
     own_system.settings["messaging"] = {"traces_slow_seconds": 3}
     own_system.start_services("messaging")
     part = own_system.services["messaging"]
-    assert part.process.wait(20) == 2
+    assert part.process.wait(PATIENCE) == 2
     assert part.read_log().splitlines()[-1] == (
         "bad settings: PARLEY_MESSAGING_: Value error, traces_slow_seconds without traces_endpoint:"
         " no traces are made"

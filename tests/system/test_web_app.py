@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.callers import secret_of
 from tests.support.system import System, free_port
+from tests.support.waiting import PATIENCE
 
 PAGE = b'<!doctype html><script type="module" src="./assets/index-C0ffee.js"></script>'
 SCRIPT = b"export const answer = 42;\n" * 4000
@@ -218,7 +219,7 @@ def test_an_edge_does_not_start_with_another_folder(tmp_path: Path, what: str) -
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env={
             **os.environ,
             "PARLEY_EDGE_PORT": str(free_port()),

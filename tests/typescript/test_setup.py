@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.node import ROOT
 from tests.support.system import free_port
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -33,7 +34,13 @@ def _make(target: str, checkout: Path) -> subprocess.CompletedProcess[str]:
     }
     command = ["make", "--no-print-directory", target]
     return subprocess.run(
-        command, cwd=checkout, env=told, capture_output=True, text=True, check=False, timeout=60
+        command,
+        cwd=checkout,
+        env=told,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 

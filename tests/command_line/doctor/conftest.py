@@ -26,6 +26,7 @@ from service_kit.authentication.credentials import make_credential
 from tests.support import system
 from tests.support.callers import write_accepted
 from tests.support.system import SERVICES, copy_database, free_port
+from tests.support.waiting import PATIENCE
 
 
 class World:
@@ -119,7 +120,9 @@ class World:
         environment = {"PATH": os.environ["PATH"], **self.deployment().environment}
         if words[:2] == ["python", "-m"]:
             log = self.folder / "cure.log"
-            assert system.start_process(words[2:], environment, log).wait(60) == 0, log.read_text()
+            assert system.start_process(words[2:], environment, log).wait(PATIENCE) == 0, (
+                log.read_text()
+            )
         elif words[0] == "parley":
             command, redirected, file = command.partition(" >> ")
             result = CliRunner().invoke(application, shlex.split(command)[1:])

@@ -18,6 +18,7 @@ from command_line.doctor.kinds import Kind
 from tests.command_line.doctor.conftest import World
 from tests.support.certificates import DOMAIN, Certificates
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 # Its certificates and service are made once.
 pytestmark = pytest.mark.xdist_group("doctor_certificates")
@@ -147,7 +148,7 @@ def running(made: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Ite
         }
         system.start_services("messaging")
         host, _, port = system.target("messaging").rpartition(":")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         # Nothing announces that a process listens.
         while socket.socket().connect_ex((host, int(port))) and time.monotonic() < deadline:
             time.sleep(0.02)

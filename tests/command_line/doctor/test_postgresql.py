@@ -27,6 +27,7 @@ from tests.support.pair import Pair
 from tests.support.pooler import pooling
 from tests.support.postgresql import Postgresql
 from tests.support.serving import opened
+from tests.support.waiting import PATIENCE
 
 
 class Database:
@@ -59,7 +60,7 @@ class Database:
     def migrate(self, log: Path) -> None:
         environment = {"PATH": os.environ["PATH"], **self.deployment(self.url).environment}
         command = ["messaging_service", "migrate"]
-        assert system.start_process(command, environment, log).wait(60) == 0, log.read_text()
+        assert system.start_process(command, environment, log).wait(PATIENCE) == 0, log.read_text()
 
     def execute(self, *statements: str) -> None:
         with self.server.connect(self.name) as connection:

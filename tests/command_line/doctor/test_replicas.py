@@ -23,6 +23,7 @@ from tests.support.nats import Nats
 from tests.support.pooler import pooling
 from tests.support.postgresql import Postgresql
 from tests.support.system import Part, free_port, start_process
+from tests.support.waiting import PATIENCE
 
 # Its server of PostgreSQL, and the service, are started once.
 pytestmark = pytest.mark.xdist_group("doctor_replicas")
@@ -39,7 +40,7 @@ def url(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "PARLEY_MESSAGING_CREDENTIALS_FILE": str(write_accepted(folder / "accepted")),
         }
         migrate = ["messaging_service", "migrate"]
-        assert start_process(migrate, environment, folder / "log").wait(60) == 0
+        assert start_process(migrate, environment, folder / "log").wait(PATIENCE) == 0
         yield postgresql.url(name)
 
 
@@ -125,7 +126,7 @@ async def test_a_replica_that_runs_is_asked(url: str, tmp_path: Path) -> None:
     port = examined.parts["messaging"].settings.metrics_port
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         # Nothing announces that a process listens.
         while (state := replicas.look("messaging", address)) is None or not state.bus_connected:
             assert time.monotonic() < deadline, part.end_of_log()

@@ -17,6 +17,7 @@ from command_line.folder.data_folder import DataFolder
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, read_credential
 from service_kit.authentication.keys import open_key_source
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> DataFolder:
 def parley(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end."""
     command = [sys.executable, "-m", "command_line", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_standard_output_is_the_token_alone(folder: DataFolder) -> None:

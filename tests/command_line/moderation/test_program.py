@@ -27,6 +27,7 @@ from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
 from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
 from tests.command_line.served import served
+from tests.support.waiting import PATIENCE
 
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")
 
@@ -341,7 +342,7 @@ async def at_terminal(place: Place, *arguments: str, answer: str) -> tuple[int, 
     finally:
         os.close(theirs)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             shown = await _read_until(ours, b"[y/N]")
             os.write(ours, answer.encode())
             shown += await _read_until(ours, None)

@@ -9,6 +9,7 @@ import pytest
 
 from edge.backends.exchange import Exchange
 from service_kit.authentication.credentials import Metadata, present
+from tests.support.waiting import PATIENCE
 
 Answer = Callable[[bytes], Any]
 
@@ -108,7 +109,7 @@ async def test_a_stream_that_breaks_while_a_request_is_written_is_unavailable() 
     async with server, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         exchange = Exchange(channel.stream_stream("/test.Echo/Ask"), tuple)
         asking = asyncio.ensure_future(exchange.ask(b"x" * 10_000_000, 60))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await written.wait()
             (await connected.get()).transport.abort()
             with pytest.raises(grpc.aio.AioRpcError) as failed:
@@ -131,7 +132,7 @@ async def test_where_nobody_listens_a_request_is_unavailable() -> None:
     """At once, and not when its time is over."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
         exchange = Exchange(channel.stream_stream("/test.Echo/Ask"), tuple)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await exchange.ask(b"a", 60)
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -30,7 +30,7 @@ from tests.edge.scripted import (
     running,
     typing_event,
 )
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 async def test_live_events_reach_the_sockets_and_move_the_position(sockets: Sockets) -> None:
@@ -254,7 +254,7 @@ async def test_silence_is_an_interruption(sockets: Sockets) -> None:
         batch_items=1000,
         metrics=sockets.edge.metrics,
     )
-    async with running(feed.run()), asyncio.timeout(5):
+    async with running(feed.run()), asyncio.timeout(PATIENCE):
         first = await sockets.service.streams.get()
         second = await sockets.service.streams.get()
     assert first.watcher_id != second.watcher_id
@@ -386,7 +386,7 @@ async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:
 async def test_stopping_is_not_held_up(edge: Edge, service: Service, settings: Settings) -> None:
     """A cancelled feed ends, whatever it was at."""
     task = asyncio.create_task(edge.feeds[MESSAGING].run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await service.streams.get()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -20,6 +20,7 @@ from edge.push.feed import Feed
 from edge.push.hub import Hub, HubSession
 from parley_protocol.errors import Error, ErrorCode, refusal
 from tests.support.virtual_time import run_in_virtual_time
+from tests.support.waiting import PATIENCE
 
 EPOCH = "epoch-1"
 FAILURES = {
@@ -150,7 +151,7 @@ async def _play(moves: Sequence[tuple[str, int, int]]) -> None:
         for _ in range(after):
             service.say()
             await asyncio.sleep(0)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         await _until_live(feed)
         # Whoever comes now is served, and so are those who were told to come again.

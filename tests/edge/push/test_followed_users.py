@@ -15,7 +15,7 @@ from edge.cursors import MESSAGING, Position
 from edge.sessions.context import Edge
 from tests.edge.push.conftest import Sockets
 from tests.edge.scripted import EPOCH
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 async def test_a_user_is_followed_from_the_answers_position(sockets: Sockets) -> None:
@@ -270,7 +270,7 @@ async def test_who_waits_is_told_when_no_other_stream_comes(sockets: Sockets) ->
     following = asyncio.create_task(sockets.users.follow("alice"))
     await sockets.told()
     sockets.live.end()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(NotLiveError):
             await following
 
@@ -325,7 +325,7 @@ async def test_a_mistake_in_following_leaves_nobody_waiting(
     sockets.join()
     with monkeypatch.context() as patched:
         patched.setattr(sockets.edge.messaging, "update_watch", fail)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(NotLiveError):
                 await sockets.users.follow("alice")
     await sockets.next_stream()

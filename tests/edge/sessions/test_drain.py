@@ -21,7 +21,7 @@ from tests.edge.scripted import (
     message_event,
     new_session,
 )
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 HELLO, STATUS_MSG, ASK_MESSAGES, RETURN_MESSAGES = 0x03, 0x08, 0x0A, 0x0B
 RESUMED, RECONNECT, ALERT_NEW_MSG = 0x0D, 0x0F, 0x10
@@ -84,7 +84,7 @@ async def test_a_busy_edge_drains_as_well(
             submit()
 
     submit()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await drain_of(edge, drain_seconds=30).run()
         await task
     assert (await wire.hear())["op"] == RECONNECT

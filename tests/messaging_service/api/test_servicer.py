@@ -10,6 +10,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.domain.limits import Opening
 from tests.support.serving import METADATA, check_stream_update_watch, unpack
+from tests.support.waiting import PATIENCE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -325,6 +326,6 @@ async def test_send_typing_reaches_the_other_after_what_was_said(client: Any) ->
 async def test_watch_reports_progress_when_idle(client: Any) -> None:
     stream = await client.watch(["nobody"])
     await client.say("a", to="b")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (response := await stream.call.read()).position.revision < 1:
             assert not response.events

@@ -35,7 +35,7 @@ from service_kit.watch.hub import WatchHub
 from tests.messaging_service.commands import said
 from tests.messaging_service.conftest import TalkingDatabase
 from tests.support.serving import locked, opened
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ABSENCE = 1.0
 # One process alone serves an SQLite.
@@ -436,7 +436,7 @@ async def test_a_wish_that_is_stored_when_its_caller_has_gone_takes_effect(
     await tracker.start()
     tracker.observe(["a"], [])
     asking = asyncio.create_task(tracker.set_invisible("a", invisible=True))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         stored = await late.heard
         asking.cancel()
         await asyncio.wait({asking})
@@ -484,7 +484,7 @@ async def test_until_when_it_is_known_is_stored_while_people_are_there(
     async with serve(presence=True, presence_absence_seconds=0.2) as client:
         await client.watch(["a"])
         nobody = await client.watch(["nobody"], invisible_users=["nobody"])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (response := await nobody.call.read()).position.revision < 4:
                 assert not response.events
     with opened(settings.database_url, "reader") as engine, engine.connect() as connection:

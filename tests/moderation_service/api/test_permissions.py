@@ -17,6 +17,7 @@ from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 from tests.moderation_service.conftest import Client
 from tests.support.callers import as_moderator, bearing, metadata_of, token_of
 from tests.support.serving import Serve, status_of, unpack
+from tests.support.waiting import PATIENCE
 
 METHODS = pb.DESCRIPTOR.services_by_name["ModerationService"].methods_by_name
 # What somebody with a token calls, and the roles of which one is needed.
@@ -48,7 +49,7 @@ def requests(name: str) -> list[Any]:
 async def reason_of(client: Client, name: str, request: Any, metadata: Metadata) -> tuple[Any, str]:
     """The code and reason with which a call ends; OK without one."""
     try:
-        await getattr(client.stub, name)(request, metadata=metadata, timeout=10)
+        await getattr(client.stub, name)(request, metadata=metadata, timeout=PATIENCE)
     except grpc.aio.AioRpcError as error:
         details = unpack(status_of(error))
         return error.code(), details["ErrorInfo"].reason

@@ -18,6 +18,7 @@ from tests.moderation_service.books import check_books
 from tests.moderation_service.operations.test_runner import carry_out, decided, with_evidence
 from tests.moderation_service.story import LIMITS, MESSAGE, disputed, erasure, muted
 from tests.support.serving import Database
+from tests.support.waiting import PATIENCE
 
 # Smaller than what there is, so that all of it is looked through in pages.
 PAGE = 2
@@ -127,7 +128,7 @@ def test_operators_verify_by_a_command(
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ended.returncode == 1, ended.stderr

@@ -21,7 +21,7 @@ from tests.moderation_service.peers import Peers, dial_peer, negotiation_setting
 from tests.moderation_service.sagas import Sagas, migrated, sagas
 from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call
 from tests.support.system import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 Make = Callable[..., Any]
 
@@ -162,7 +162,7 @@ async def test_a_negotiation_that_hangs_costs_a_push_its_time_and_no_more(
     reconciler = await make(run=True)
     agreed = await peers.agree()
     dispute = await stored.create(agreed)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await reconciler.push(dispute, 0.1)
     assert (await stored.find(dispute)).state == "pending_hold"
     let_go.set()

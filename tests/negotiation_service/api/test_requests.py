@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from tests.support.serving import METADATA
+from tests.support.waiting import PATIENCE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -29,7 +30,7 @@ async def test_every_method_wants_the_credential(client: Any, refused: Any) -> N
             # A refusal waits for no request: one that is written may meet a closed stream.
             streams = method.startswith("Stream")
             given = () if streams else (getattr(pb, f"{method}Request")(),)
-            call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
+            call = getattr(client.stub, method)(*given, metadata=metadata, timeout=PATIENCE)
             awaitable = call.read() if streams or method == "Watch" else call
             await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
@@ -216,7 +217,7 @@ async def test_half_a_surrogate_is_no_text(client: Any) -> None:
     raw = client.channel.unary_unary("/parley.negotiation.v1.NegotiationService/SubmitNote")
     # Field 4, the comment: U+D800 as somebody who does not know better would encode it.
     with pytest.raises(grpc.aio.AioRpcError):
-        await raw(b"\x22\x03\xed\xa0\x80", metadata=METADATA, timeout=5)
+        await raw(b"\x22\x03\xed\xa0\x80", metadata=METADATA, timeout=PATIENCE)
     assert (await client.create()).version == 1
 
 

@@ -9,6 +9,7 @@ from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
 from tests.support.serving import METADATA, check_stream_update_watch, locked, unpack
+from tests.support.waiting import PATIENCE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -282,5 +283,5 @@ async def test_short_texts_need_no_larger_metadata(client: Any) -> None:
             actor="bob", service_id=shown.id, outcome=pb.NEGOTIATION_OUTCOME_DECLINED, offer=7
         )
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.EndNegotiation(request, metadata=METADATA, timeout=5)
+            await stub.EndNegotiation(request, metadata=METADATA, timeout=PATIENCE)
     assert caught.value.code() is PRECONDITION

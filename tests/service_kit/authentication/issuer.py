@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 
 from tests.service_kit.authentication.tokens import NOW, public_jwk, rsa_key
+from tests.support.waiting import PATIENCE
 
 
 def jwk(name: str, **changes: Any) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Issuer:
 
         def wait() -> None:
             with self.changed:
-                assert self.changed.wait_for(lambda: self.requests >= count, timeout=10)
+                assert self.changed.wait_for(lambda: self.requests >= count, timeout=PATIENCE)
 
         await asyncio.to_thread(wait)
 

@@ -21,6 +21,7 @@ from service_kit.authentication.key_set import JsonWebKeySet
 from service_kit.authentication.key_source import MAXIMUM_TRIED_KEYS
 from tests.service_kit.authentication.issuer import Issuer, jwk, token
 from tests.service_kit.authentication.tokens import NOW, public_pem, rsa_key
+from tests.support.waiting import PATIENCE
 
 
 class Clock:
@@ -134,7 +135,7 @@ async def test_hanging_issuer_is_given_up(issuer: Issuer) -> None:
     """Whoever waits for a new key is refused when the time of the fetch is over."""
     async with running(issuer, timeout_seconds=0.2) as authenticator:
         issuer.hang()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await reason(authenticator, token("second")) == "unknown_key"
 
 

@@ -12,6 +12,7 @@ from tests.support.serving import quick_settings
 from tests.support.system import free_port
 from tests.support.tally.running import command, environment
 from tests.support.tally.service import TallySettings
+from tests.support.waiting import PATIENCE
 
 SQLITE = "sqlite:////nowhere"
 POSTGRESQL = "postgresql+psycopg://parley@nowhere/parley"
@@ -63,7 +64,7 @@ async def refusal(of: TallySettings, **changes: object) -> str:
         env=environment(of, **changes),
         check=False,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         text=True,
     )
     assert done.returncode == 2, done.stderr

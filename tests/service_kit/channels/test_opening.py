@@ -16,6 +16,7 @@ from tests.support.callers import as_caller
 from tests.support.system import free_port
 from tests.support.tally.running import RunningTally, run_tally
 from tests.support.tally.service import TallySettings, messages, methods
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def who(channel: grpc.aio.Channel) -> int:
     """Which replica answers."""
     stub = methods.TallyServiceStub(channel)
     request = messages.AddRequest(name="who", amount=1)
-    answer = await stub.Add(request, metadata=METADATA, timeout=5)
+    answer = await stub.Add(request, metadata=METADATA, timeout=PATIENCE)
     return int(answer.tally.sum) // 100_000
 
 
@@ -53,7 +54,7 @@ async def test_calls_are_spread(replicas: list[RunningTally]) -> None:
     """Each replica gets its share of the calls of one channel."""
     async with open_channel(target_of(*(one.port for one in replicas))) as channel:
         await channel.channel_ready()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while {await who(channel) for _ in range(10)} != {0, 1}:
                 """The second connection may take a moment longer."""
         found = [await who(channel) for _ in range(20)]
@@ -117,7 +118,7 @@ async def test_streams_and_calls_go_elsewhere_when_they_are_old(
             return None
 
         reading = asyncio.create_task(read())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not reading.done():
                 await who(channel)
                 calls += 1

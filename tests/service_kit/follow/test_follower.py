@@ -18,7 +18,7 @@ from tests.support.system import free_port
 from tests.support.tally import service
 from tests.support.tally.following import Following, Scripted, TallyResources
 from tests.support.tally.running import RunningTally, run_tally
-from tests.support.waiting import eventually, until
+from tests.support.waiting import PATIENCE, eventually, until
 
 NewSettings = Callable[[], service.TallySettings]
 
@@ -224,7 +224,7 @@ async def test_a_source_that_is_away_for_long_is_left_to_another_process(
     """It may be this one alone that does not reach it; one that is alone never gives up."""
     nowhere = f"127.0.0.1:{free_port()}"
     following = Following(own, nowhere, patience_seconds=0.3, call_timeout_seconds=0.5)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(LeaseLeft):
             await following.follower.run()
 
@@ -370,7 +370,7 @@ async def test_a_defect_in_applying_is_no_reason_to_go_on(
     await tally.add("apples", 1)
     await tally.add("apples", 2)
     with pytest.raises(RuntimeError, match="a defect"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await following.follower.run()
     assert await following.sum() == 0
     assert await following.stored() == Position(tally.resources.hub.position.epoch, 0)
@@ -383,7 +383,7 @@ async def test_a_wrong_credential_is_said_and_not_shown(
     following = Following(own, tally.target)
     following.follower._present = as_caller("nobody")
     said = ""
-    async with following.running(), asyncio.timeout(5):
+    async with following.running(), asyncio.timeout(PATIENCE):
         while "UNAUTHENTICATED" not in said:
             await asyncio.sleep(0)
             said += capfd.readouterr().out

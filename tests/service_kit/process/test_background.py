@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service_kit.process.background import background
+from tests.support.waiting import PATIENCE
 
 
 def going_on(name: str, seen: list[str]) -> Callable[[], Awaitable[None]]:
@@ -41,7 +42,7 @@ async def test_a_work_that_fails_begins_again(capfd: pytest.CaptureFixture[str])
         raise RuntimeError("a defect")
 
     works = {"steady": going_on("steady", seen), "failing": failing}
-    async with background(works, registry, pause_seconds=0), asyncio.timeout(5):
+    async with background(works, registry, pause_seconds=0), asyncio.timeout(PATIENCE):
         for _ in range(3):
             await begun.get()
     assert seen == ["steady begins", "steady ends"]
@@ -73,5 +74,5 @@ async def test_a_work_that_fails_at_its_end_keeps_nobody_waiting() -> None:
         except asyncio.CancelledError as error:
             raise RuntimeError("at the end") from error
 
-    async with asyncio.timeout(5), background({"work": work}, CollectorRegistry()):
+    async with asyncio.timeout(PATIENCE), background({"work": work}, CollectorRegistry()):
         await asyncio.sleep(0)

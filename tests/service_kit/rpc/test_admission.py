@@ -16,6 +16,7 @@ from tests.support.callers import metadata_of, secret_of, write_accepted
 from tests.support.serving import check_refused
 from tests.support.tally.running import RunningTally, run_tally
 from tests.support.tally.service import SERVICE, TallySettings, messages
+from tests.support.waiting import PATIENCE
 
 UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, CALLER_NOT_PERMITTED)
@@ -48,7 +49,7 @@ def accept(settings: TallySettings, *credentials: tuple[Caller, str]) -> None:
 
 def add(tally: RunningTally, metadata: Any) -> Any:
     request = messages.AddRequest(name="apples", amount=1)
-    return tally.stub.Add(request, metadata=metadata, timeout=10)
+    return tally.stub.Add(request, metadata=metadata, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("caller", Caller)
@@ -70,9 +71,9 @@ async def test_a_method_without_a_row_is_nobodys(tally: RunningTally, path: str)
         path, request_serializer=Empty.SerializeToString, response_deserializer=Empty.FromString
     )
     for caller in Caller:
-        call = made_up(Empty(), metadata=metadata_of(caller), timeout=10)
+        call = made_up(Empty(), metadata=metadata_of(caller), timeout=PATIENCE)
         await check_refused(call, "tally.parley", *DENIED)
-    await check_refused(made_up(Empty(), timeout=10), "tally.parley", *UNAUTHENTICATED)
+    await check_refused(made_up(Empty(), timeout=PATIENCE), "tally.parley", *UNAUTHENTICATED)
 
 
 async def test_a_credential_is_replaced_while_everything_serves(settings: TallySettings) -> None:
@@ -94,7 +95,7 @@ async def test_a_credential_is_replaced_while_everything_serves(settings: TallyS
             while await stream.read():
                 pass
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await check_refused(read_on(), "tally.parley", *UNAUTHENTICATED)
 
 

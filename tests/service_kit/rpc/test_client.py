@@ -13,6 +13,7 @@ from tests.support.callers import as_caller
 from tests.support.system import free_port
 from tests.support.tally.running import RunningTally
 from tests.support.tally.service import messages, methods
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_silence_ends_with_the_deadline_and_is_told(
     async with dialled(silent, timeout_seconds=0.05) as client:
         assert (await failed(client, request)).code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert len(timed_out) == 1
-    async with asyncio.timeout(5), dialled(silent, timeout_seconds=3_600) as client:
+    async with asyncio.timeout(PATIENCE), dialled(silent, timeout_seconds=3_600) as client:
         for left in (0.05, 0.0, -1.0):
             # Or the connection is given up before that.
             assert (await failed(client, request, seconds_left=left)).code() in {

@@ -12,6 +12,7 @@ from service_kit.bus.nats import options_of
 from tests.support.certificates import Certificates
 from tests.support.nats import Nats
 from tests.support.tally.service import TallySettings
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def connects(given: dict[str, Any]) -> bool:
         """Those that are expected are not printed."""
 
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await client.connect(**given, error_cb=note)
     except Exception:  # noqa: BLE001 - of many kinds
         return False

@@ -25,7 +25,7 @@ from tests.support.callers import metadata_of
 from tests.support.certificates import DOMAIN, Certificates
 from tests.support.serving import check_refused
 from tests.support.tally.service import SERVICE, TallySettings, messages, methods
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 UNAUTHENTICATED = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, CALLER_NOT_PERMITTED)
@@ -61,7 +61,7 @@ class Called:
 
     async def add(self, metadata: Metadata = EDGE, amount: int = 1) -> int:
         request = messages.AddRequest(name="apples", amount=amount)
-        answer = await self.stub.Add(request, metadata=metadata, timeout=10)
+        answer = await self.stub.Add(request, metadata=metadata, timeout=PATIENCE)
         return int(answer.tally.sum)
 
 
@@ -169,7 +169,7 @@ async def test_a_connection_does_not_outlive_its_certificate(
             while await stream.read() is not grpc.aio.EOF:
                 pass
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(grpc.aio.AioRpcError, match="has expired since it connected"):
                 await read_on()
             with pytest.raises(grpc.aio.AioRpcError, match="has expired since it connected"):
@@ -325,4 +325,4 @@ async def test_a_name_that_is_not_the_targets(
         opened.open("tally", f"127.0.0.1:{port}", []) as channel,
     ):
         stub: Any = methods.TallyServiceStub(channel)
-        await stub.Add(request, metadata=EDGE, timeout=10)
+        await stub.Add(request, metadata=EDGE, timeout=PATIENCE)

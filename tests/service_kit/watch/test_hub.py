@@ -16,6 +16,7 @@ from service_kit.watch.watcher import (
     Watcher,
     WatcherCutOff,
 )
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ async def test_silence_is_broken_by_progress() -> None:
     hub = WatchHub(Position("epoch", 5), lambda _to, event: event, progress_interval=0.01)
     _, batches = following(hub, "a")
     hub.publish(at(6), [(("b",), "not yours")])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await anext(batches) == Batch(6, [])
     hub.close()
 
@@ -226,7 +227,7 @@ async def test_a_watcher_of_everything_has_progress_bounds_and_an_end() -> None:
     watcher = hub.open("a service", everything=True)
     batches = aiter(watcher)
     hub.publish(at(6), [])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await anext(batches) == Batch(6, [])
     for revision in (7, 8):
         hub.publish(at(revision), [((), "x")])

@@ -9,6 +9,7 @@ from service_kit.rules import Position
 from service_kit.storage.writer import Events
 from service_kit.watch.hub import HeardEvent, WatchHub
 from service_kit.watch.watcher import REVISION_GAP, Batch, WatcherCutOff
+from tests.support.waiting import PATIENCE
 
 
 class Missing:
@@ -71,7 +72,7 @@ def watching(hub: WatchHub, *, everything: bool = False) -> AsyncIterator[Batch]
 
 
 async def told(batches: AsyncIterator[Batch], count: int) -> list[Batch]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return [await anext(batches) for _ in range(count)]
 
 

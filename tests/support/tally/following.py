@@ -24,7 +24,7 @@ from tests.support.tally.service import (
     messages,
     methods,
 )
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 TallyResources = Resources[TallySettings]
 
@@ -65,7 +65,7 @@ class Following:
 
     async def next(self) -> tuple[int, list[int], bool]:
         """Wait for the next: its revision, its amounts, and whether it took effect."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             position, amounts, first = await self.came.get()
         return position.revision, amounts, first
 

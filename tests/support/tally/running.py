@@ -21,6 +21,7 @@ from tests.support.tally.service import (
     methods,
     servicer,
 )
+from tests.support.waiting import PATIENCE
 
 
 class RunningTally(ServiceClient):
@@ -88,7 +89,7 @@ async def serving_process(
     )
     try:
         assert process.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for line in process.stderr:
                 if b'"serving"' in line:
                     break

@@ -20,7 +20,7 @@ from edge.web.serving.listener import bind
 from edge.web.serving.server import Server
 from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 from tests.edge.scripted import SECRET, Stream, with_settings
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 UPGRADE = (
     "Host: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
@@ -78,7 +78,7 @@ class Door(NamedTuple):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(data)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 status = int(head[0].split(" ")[1])
                 pairs = [line.partition(": ")[::2] for line in head[1:] if line]
