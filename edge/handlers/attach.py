@@ -106,6 +106,20 @@ async def follow_backends(
     call_deadline = asyncio.get_running_loop().time() + edge.settings.call_timeout_seconds
     late: set[str] = set()
 
+    def followed_still(backend: str) -> Position | None:
+        """Follow who was here a moment ago, without the task that waiting takes."""
+        try:
+            position = feeds[backend].users.follow_again(session.user, told.get(backend))
+        except NotLiveError:
+            return None
+        if (
+            position is not None
+            and backend == MODERATION
+            and not reader.settled(session.user, position)
+        ):
+            return None
+        return position
+
     async def follow(backend: str) -> Position | None:
         is_moderation = backend == MODERATION
         try:
@@ -130,8 +144,14 @@ async def follow_backends(
         for one in feeds
         if one not in found and one not in late and (not found or feeds[one].live)
     ]:
-        positions = await asyncio.gather(*map(follow, missing))
-        found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
+        found |= {one: at for one in missing if (at := followed_still(one)) is not None}
+        asked = [one for one in missing if one not in found]
+        # Mostly it is messaging alone, for others follow who has left for a while.
+        if len(asked) < 2:
+            positions = [await follow(one) for one in asked]
+        else:
+            positions = await asyncio.gather(*map(follow, asked))
+        found |= {one: at for one, at in zip(asked, positions, strict=True) if at is not None}
         if not found:
             break
     for backend in late:

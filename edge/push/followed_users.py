@@ -169,15 +169,24 @@ class FollowedUsers:
         `told` is up to where the user was told elsewhere. The stream of another edge may have been
         faster; then the backend is asked where it stands.
         """
+        position = self.follow_again(user, told)
+        if position is None:
+            position = self.followed(user) or await self._ask_to_follow(user)
+            if told is not None and later(position, told) != position:
+                position = await self._ask_again(user, told)
+        return position
+
+    def follow_again(self, user: str, told: Position | None = None) -> Position | None:
+        """As `follow` for a user who is followed still; None where the backend is to be asked."""
         if not self._live:
             raise NotLiveError
         self._lingering.pop(user, None)
         if user in self._changed and user not in self._updating and not self._differs(user):
             # The backend was not told yet that the user had left.
             del self._changed[user]
-        position = self.followed(user) or await self._ask_to_follow(user)
-        if told is not None and later(position, told) != position:
-            position = await self._ask_again(user, told)
+        position = self.followed(user)
+        if position is None or (told is not None and later(position, told) != position):
+            return None
         return position
 
     async def _ask_again(self, user: str, told: Position) -> Position:
@@ -289,7 +298,8 @@ class FollowedUsers:
 
     async def _update_once(self, changed: set[str]) -> None:
         here = set(filter(self._is_wanted, changed))
-        added = here - self._followed.keys()
+        # Not by the difference of sets, which goes through all who are followed.
+        added = {user for user in here if user not in self._followed}
         invisible = set(filter(self._is_invisible, here))
         # To add them again tells how they are followed from now on.
         turned = (invisible ^ (self._invisible & here)) - added
@@ -310,7 +320,8 @@ class FollowedUsers:
             return
         for user in changed - here:
             self._followed.pop(user, None)
-        self._invisible = (self._invisible - changed) | invisible
+        self._invisible -= changed
+        self._invisible |= invisible
         # The stream may have been faster than the answer.
         position = later(answer, self._position)
         self._followed.update(dict.fromkeys(added, position))

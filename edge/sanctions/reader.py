@@ -100,15 +100,18 @@ class SanctionsReader:
 
     async def settle(self, user: str, followed: Position, deadline: float) -> None:
         """Note that the user's events come from here on; read again if something may lie before."""
-        self._cache.follow(user, followed)
-        if self._cache.is_stale(user):
+        if not self.settled(user, followed):
             await self._read(user, deadline)
             self.settle_later(user, followed)
 
+    def settled(self, user: str, followed: Position) -> bool:
+        """As `settle`, where nothing lies before; whether that is so."""
+        self._cache.follow(user, followed)
+        return not self._cache.is_stale(user)
+
     def settle_later(self, user: str, followed: Position) -> None:
         """As `settle`, without waiting."""
-        self._cache.follow(user, followed)
-        if self._cache.is_stale(user):
+        if not self.settled(user, followed):
             self._reread_soon([user])
 
     def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:

@@ -3,10 +3,12 @@
 A connection brings one request: an upgrade, or another one that is answered and ends it.
 """
 
+import asyncio
 from http import HTTPStatus
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from websockets.datastructures import Headers
@@ -14,6 +16,7 @@ from websockets.http11 import Request
 
 from edge.web.problems import TOO_EARLY, RefusedError
 from edge.web.serving.connection import Connection
+from edge.web.serving.handshake import read_usual
 from edge.web.serving.transport import PacketProtocol
 
 # What stands around name and value of a header: a colon, a space, the end of the line.
@@ -39,6 +42,15 @@ class RequestProtocol(HttpToolsProtocol):
         self._begun = False
         self._headed = False
         self._surplus = False
+        # Whether a WebSocket is asked for, once all headers were read.
+        self._upgrades: bool | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # As uvicorn does, but for the addresses, each of which is a system call: nothing asks here.
+        self.connections.add(self)
+        self.transport = transport
+        self.flow = FlowControl(transport)
+        self.scheme = "http"
 
     def data_received(self, data: bytes) -> None:
         if self._surplus:
@@ -71,10 +83,15 @@ class RequestProtocol(HttpToolsProtocol):
         protocol = PacketProtocol(self.config, self.server_state, self._connection)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
+        method = self.parser.get_method()
+        accept = read_usual(method, self.headers)
+        if accept is not None:
+            protocol.connect(self.url, self.headers, accept)
+            return
         headers = Headers()
         for name, value in self.headers:
             headers.set_insecure(name.decode("ascii"), value.decode("latin-1"))
-        protocol.handle_connect(Request(self.url.decode("ascii"), headers, self.scope["method"]))
+        protocol.handle_connect(Request(self.url.decode("ascii"), headers, method.decode("ascii")))
 
     def shutdown(self) -> None:
         """Let a request that is being answered be answered, and nothing else."""
@@ -169,6 +186,13 @@ class RequestProtocol(HttpToolsProtocol):
         """Whether a WebSocket is asked for. HTTP/1.0 knows no upgrade (RFC 9110, 7.8), and a proxy
         that speaks it can carry none.
         """
+        if not self._headed:
+            return self._read_upgrade()
+        if self._upgrades is None:
+            self._upgrades = self._read_upgrade()
+        return self._upgrades
+
+    def _read_upgrade(self) -> bool:
         if self.parser.get_http_version() != "1.1":
             return False
         asked = {b"connection": b"upgrade", b"upgrade": b"websocket"}

@@ -1,34 +1,34 @@
 """uvicorn's WebSocket protocol, with the things that ASGI has no words for."""
 
 import asyncio
-from collections.abc import Callable, Generator
+import logging
+from asyncio.transports import BaseTransport, Transport
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import unquote
 
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
-from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode as WebSocketCloseCode
-from websockets.frames import Frame
-from websockets.http11 import Request, Response
-from websockets.protocol import Protocol, State
-from websockets.server import ServerProtocol
+from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.speedups import apply_mask
 from websockets.streams import StreamReader
 
-from edge.sessions.allowance import Allowance
-from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
+from edge.web.problems import TOO_EARLY, RefusedError
 from edge.web.serving.connection import Connection
+from edge.web.serving.frame_protocol import FrameProtocol
+from edge.web.serving.handshake import usual_answer
 from edge.web.serving.waiting import EventQueue, LeanEvent
 from parley_protocol import packets
-from parley_protocol.errors import CloseCode
+
+_SERVER_LOGGER = logging.getLogger("uvicorn.error")
 
 CONNECTION_EXTENSION = "parley.connection"
 PROTOCOL_EXTENSION = "parley.protocol"
-# RFC 6455, 5.2: the opcodes from here on are those of control frames.
-_CONTROL = 0x8
 # The first byte of a text and of a binary message in one frame, and what else a frame begins with.
 _WHOLE_TEXT = 0x81
 _WHOLE = frozenset({_WHOLE_TEXT, 0x82})
@@ -39,105 +39,15 @@ _LEAST_FRAME = 6
 _BETWEEN_FRAMES = StreamReader.at_eof.__code__
 
 
-class _FrameServerProtocol(ServerProtocol):
-    """Reads frames alone, for the handshake was read as HTTP. Bounds frames that bring no packet,
-    whose cost arises here, and of which nobody above would hear.
-    """
-
-    # All of the library's as well: a dictionary of so many attributes takes 1.6 KB for each socket.
-    __slots__ = (
-        "_fragments",
-        "_frames",
-        "_settings",
-        "_state",
-        "_time",
-        "accept_called",
-        "available_extensions",
-        "available_subprotocols",
-        "close_rcvd",
-        "close_rcvd_then_sent",
-        "close_sent",
-        "current_size",
-        "debug",
-        "eof_sent",
-        "events",
-        "expect_continuation_frame",
-        "extensions",
-        "handshake_exc",
-        "id",
-        "limit",
-        "logger",
-        "max_fragment_size",
-        "max_message_size",
-        "origin",
-        "origins",
-        "parser",
-        "parser_exc",
-        "reader",
-        "side",
-        "subprotocol",
-        "writes",
-    )
-
-    def __init__(self, connection: Connection, **options: Any) -> None:
-        super().__init__(**options)
-        self._settings = settings = connection.connections.settings
-        self._time = connection.loop.time
-        self._frames = Allowance(settings.frames_per_second, settings.frames_burst, self._time())
-        self._fragments = 0
-        # For which the connection was failed.
-        self.limit: str | None = None
-
-    def parse(self) -> Generator[None]:
-        return Protocol.parse(self)
-
-    def recv_frame(self, frame: Frame) -> None:
-        if frame.opcode < _CONTROL and frame.fin and self.close_sent is None:
-            self._fragments = 0
-        else:
-            self._bound(frame)
-        super().recv_frame(frame)
-
-    def _bound(self, frame: Frame) -> None:
-        """Raise ProtocolError when there are too many frames."""
-        if self._frames.spend(1, self._time()):
-            self.limit = "frames_per_second"
-            raise ProtocolError("too many frames")
-        if frame.opcode < _CONTROL:
-            self._fragments += 1
-            if self._fragments >= self._settings.fragments_per_packet:
-                self.limit = "fragments_per_packet"
-                raise ProtocolError("too many fragments")
-
-    def fail(self, code: int, reason: str = "") -> None:
-        """Fail the connection, with the codes of Parley where a limit is the cause."""
-        if code == WebSocketCloseCode.MESSAGE_TOO_BIG:
-            self.limit = "max_packet_bytes"
-            code, reason = CloseCode.PACKET_TOO_LARGE, "packet too large"
-        elif self.limit is not None:
-            code = CloseCode.BAD_PACKETS
-        super().fail(code, reason)
-
-    def accept(self, request: Request) -> Response:
-        """Build the answer to a handshake; a refusal says why, as all others do."""
-        response = super().accept(request)
-        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            detail = response.body.decode().partition("\n")[0]
-            response.body = problem(HTTPStatus(response.status_code), "bad_handshake", detail)
-            del response.headers["Content-Type"], response.headers["Content-Length"]
-            response.headers["Content-Type"] = PROBLEM_TYPE
-            response.headers["Content-Length"] = str(len(response.body))
-        return response
-
-
 class PacketProtocol(WebSocketsSansIOProtocol):
     """Gives the application the connection, in the scope's extensions under `parley.connection`:
     it may cut one whose peer reads nothing, and knows when it is gone. And itself, under
     `parley.protocol`: to write and to read without a task where nothing has to wait.
     """
 
-    # All of uvicorn's as well, as above.
+    # All of uvicorn's as well, for the reason that FrameProtocol gives.
     __slots__ = (
+        "_accept",
         "_connection",
         "_frames",
         "_take",
@@ -181,17 +91,80 @@ class PacketProtocol(WebSocketsSansIOProtocol):
     )
 
     def __init__(self, config: Config, state: ServerState, connection: Connection) -> None:
-        super().__init__(config, state, {})
-        # In their places, what takes less memory of an idle socket.
+        # All that uvicorn's own does, which would make a parser that nobody uses, and a queue: both
+        # take a tenth of what a login costs. tests/edge/web/serving/test_transport.py compares.
+        self.config = config
+        self.app = config.loaded_app
+        self.loop = connection.loop
+        self.logger = _SERVER_LOGGER
+        self.root_path = config.root_path
+        self.asgi_version = config.asgi_version
+        self.app_state = {}
+        self.connections = state.connections
+        self.tasks = state.tasks
+        self.default_headers = state.default_headers
+        self.transport = None  # type: ignore[assignment] # until `connection_made`
+        self.server = self.client = None
+        self.scheme = "ws"
+        self.handshake_initiated = self.handshake_complete = False
+        self.close_sent = self.disconnected = False
+        self.close_timer = None
+        self.close_timeout = 10.0
+        self.initial_response = None
+        self.read_paused = False
+        self.ping_interval = self.ping_timeout = None
+        self.ping_timer = self.pong_timer = None
+        self.pending_ping_payload = None
+        self.ping_sent_at = self.last_ping_rtt = 0.0
+        self.frames = []
+        self.curr_msg_data_type = "bytes"
+        # Less memory of an idle socket than asyncio's own.
         self.queue = cast("asyncio.Queue[Any]", EventQueue(self.loop))
         self.writable = LeanEvent()
         self.writable.set()
-        self.conn = self._frames = _FrameServerProtocol(
+        self.conn = self._frames = FrameProtocol(
             connection, extensions=[], max_size=config.ws_max_size, logger=self.logger
         )
         self._connection = connection
+        # By which the handshake is accepted, where uvicorn did not have to read it.
+        self._accept = b""
         # Handles a packet at once, or tells that it has to wait for its turn.
         self._take: Callable[[str | bytes], bool] | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        # As uvicorn does, but for the addresses, which nothing asks for.
+        self.connections.add(self)
+        self.transport = cast("Transport", transport)
+
+    def connect(self, url: bytes, headers: Sequence[tuple[bytes, bytes]], accept: bytes) -> None:
+        """Run the application for a handshake that is good, and accepted by this value."""
+        self._accept = accept
+        self.handshake_initiated = True
+        path, _, query = url.partition(b"?")
+        offered = [value for name, value in headers if name == b"sec-websocket-protocol"]
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": self.scheme,
+            "server": None,
+            "client": None,
+            "root_path": self.root_path,
+            "path": self.root_path + unquote(path.decode("ascii")),
+            "raw_path": self.root_path.encode("ascii") + path,
+            "query_string": query,
+            "headers": headers,
+            "subprotocols": [
+                one.strip() for value in offered for one in value.decode("latin-1").split(",")
+            ],
+            "state": {},
+            "extensions": {"websocket.http.response": {}},
+        }
+        self._extend_scope()
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -199,22 +172,38 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             status = HTTPStatus(self.response.status_code)
             self._connection.connections.metrics.refused(status, "bad_handshake")
         else:
-            extensions = cast("dict[str, Any]", self.scope["extensions"])
-            extensions[CONNECTION_EXTENSION] = self._connection
-            extensions[PROTOCOL_EXTENSION] = self
+            self._extend_scope()
+
+    def _extend_scope(self) -> None:
+        extensions = cast("dict[str, Any]", self.scope["extensions"])
+        extensions[CONNECTION_EXTENSION] = self._connection
+        extensions[PROTOCOL_EXTENSION] = self
 
     async def send(self, message: Any) -> None:
         """Send, and return when the connection takes more: what it has not taken is held here."""
         if self._connection.closing and not self.handshake_complete:
             # It was refused meanwhile.
             raise ClientDisconnected
-        await super().send(message)
+        if self._accept and message["type"] == "websocket.accept":
+            await self._answer(message.get("subprotocol"))
+        else:
+            await super().send(message)
         await self.writable.wait()
         if message["type"] == "websocket.accept" and self.handshake_complete:
             self._connection.attached()
         elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             # A refusal ends the handshake as well; the server would call each an error in the log.
             self.handshake_complete = True
+
+    async def _answer(self, subprotocol: str | None) -> None:
+        """Accept the handshake, as uvicorn does."""
+        await self.writable.wait()
+        if self.disconnected:
+            raise ClientDisconnected
+        if not self.transport.is_closing():
+            self.handshake_complete = True
+            self.conn.state = State.OPEN
+            self.transport.write(usual_answer(self._accept, subprotocol, self.default_headers))
 
     def take_by(self, take: Callable[[str | bytes], bool]) -> None:
         """Offer `take` each packet that came alone; those that it leaves, `receive` gives.
@@ -224,7 +213,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         """
         self._take = take
         self.scope.clear()  # type: ignore[attr-defined] # a dictionary, whatever its type says
-        del self.request, self.response
+        self.request = self.response = None  # type: ignore[assignment] # which nobody asks
 
     def write_now(self, packet: packets.Frame) -> bool:
         """Write a packet as `send` does, if the connection takes it at once."""

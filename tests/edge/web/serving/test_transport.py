@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client import CollectorRegistry
 from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from edge.metrics import Metrics
@@ -99,6 +100,32 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
     yield opened
     connection.abort()
     await connection.gone
+
+
+def test_all_that_uvicorn_sets_is_set(tmp_path: Path) -> None:
+    """Its constructor is not called: a version that sets something else has to be looked at."""
+
+    async def application(_scope: Any, _receive: Any, _send: Any) -> None:
+        """Never called."""
+
+    async def make() -> None:
+        config = Config(application, ws_ping_interval=None, ws_ping_timeout=None, log_config=None)
+        config.load()
+        connections = Connections(settings_for(tmp_path), Metrics(CollectorRegistry()))
+        state = ServerState()
+        theirs = WebSocketsSansIOProtocol(config, state, {})
+        connection = Connection(
+            connections, lambda connection: PacketProtocol(config, state, connection)
+        )
+        ours = connection.protocol
+        assert isinstance(ours, PacketProtocol)
+        others = {"conn", "loop", "queue", "scheme", "writable"}
+        assert {name: getattr(ours, name) for name in vars(theirs).keys() - others} == {
+            name: value for name, value in vars(theirs).items() if name not in others
+        }
+        assert not ours.__dict__
+
+    asyncio.run(make())
 
 
 async def test_pings_are_answered_while_their_sender_reads(opened: Opened) -> None:
