@@ -218,6 +218,13 @@ export class Outbox {
   async #start(): Promise<void> {
     const { keeper } = this.#owner;
     const { store, namespace } = keeper;
+    // What others change while this client reads comes upon what it has read.
+    const meanwhile: Change[] = [];
+    const end = store?.follow?.(namespace, (change) => {
+      if (this.#loaded) this.#follow(change);
+      else meanwhile.push(change);
+    });
+    if (end) this.#end.signal.addEventListener("abort", end);
     const { entries } = await keeper.load();
     this.#load(entries);
     this.#loaded = true;
@@ -226,8 +233,7 @@ export class Outbox {
       const item = this.#items.get(key);
       if (item) this.#tell(item, item.entry.state);
     }
-    const end = store?.follow?.(namespace, (change) => this.#follow(change));
-    if (end) this.#end.signal.addEventListener("abort", end);
+    for (const change of meanwhile) this.#follow(change);
     if (store?.lead) void this.#lead(store.lead.bind(store, namespace));
     else this.#leading = true;
     this.flush();

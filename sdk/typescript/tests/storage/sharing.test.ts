@@ -107,6 +107,34 @@ test("the one that leads sends what another was asked to, and the other has the 
   expect([one.client.outbox.entries(), other.client.outbox.entries()]).toEqual([[], []]);
 });
 
+test("a tab that is opened while another writes misses nothing of it", async () => {
+  const shared = new Shared();
+  const one = await open(shared);
+  one.store.give();
+  const answered = one.client.command(7, to("a"));
+  await here.now.settle();
+  const store = new SharedStore(shared);
+  // What it reads is of a moment before.
+  let tell = () => {};
+  const read = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  store.load = async (namespace) => {
+    const known = await shared.load(namespace);
+    await read;
+    return known;
+  };
+  const other = await here.now.connect({ store });
+  aside(one.client.command(7, to("b")));
+  one.socket.answer(7, 8, stored(1));
+  await answered;
+  await here.now.settle();
+  tell();
+  await here.now.settle();
+  const payload = expect.objectContaining({ text: "b" });
+  expect(other.outbox.entries()).toMatchObject([{ payload, state: "sent" }]);
+});
+
 test("a refusal is told as its typed error where it was asked", async () => {
   const [one, other] = await two();
   const answer = other.client.command(7, to("Hello"));
