@@ -16,6 +16,7 @@ from tests.support.browser import launched, serving
 from tests.support.client import Client
 from tests.support.gate import Gate, gate
 from tests.support.node import built_library
+from tests.support.processes import Processes
 from tests.support.system import System
 
 _PAGE = Path(__file__).parent / "page"
@@ -169,6 +170,11 @@ class Browser:
             "([url, user, options]) => page.start(url, user, options)",
             [self.url, self.user, options],
         )
+
+    async def kill(self) -> None:
+        """Kill all of the browser; returns when its driver knows, and has nothing to close."""
+        async with self.context.expect_event("close"):
+            await (await Processes.of(self.context.browser)).kill()
 
 
 class World:

@@ -2,7 +2,6 @@
 
 from parley_protocol.packets import Op
 from tests.support.gate import Gate
-from tests.support.processes import Processes
 from tests.typescript.browser.conftest import World
 
 # More than the edge of these tests waits for a client that says nothing.
@@ -77,7 +76,7 @@ async def test_a_browser_killed_while_answers_are_under_way_stores_each_once(
             await ann.heard("stored", 24)
             await bob.expect(Op.ALERT_NEW_MSG)
             await eve.expect(Op.ALERT_NEW_MSG)
-        await (await Processes.of(anns.context.browser)).kill()
+        await anns.kill()
         line.cut()
         line.open()
     async with world.browse("ann") as anns:
