@@ -113,6 +113,9 @@ async def test_without_web_locks_each_tab_sends_its_own(world: World, line: Gate
         anns.url = line.url
         line.shut()
         one, two = await anns.open(), await anns.open()
+        # Each has read, at its start and as the one who sends, and found nothing of the other.
+        await one.heard("read", 2)
+        await two.heard("read", 2)
         for text in _TEXTS:
             await one.send(world.user("bob"), text)
             await two.send(world.user("eve"), text)

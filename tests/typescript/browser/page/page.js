@@ -15,8 +15,14 @@ function plain(value) {
   );
 }
 
-/** A store that tells of each entry when it has it. */
+/** A store that tells when it was read, and of each entry when it has it. */
 class TellingStore extends IndexedDbStore {
+  async load(namespace) {
+    const stored = await super.load(namespace);
+    globalThis.tellEvent({ type: "read" });
+    return stored;
+  }
+
   async save(namespace, change) {
     const made = await super.save(namespace, change);
     if (made)
