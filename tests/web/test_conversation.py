@@ -102,3 +102,23 @@ async def test_a_draft_is_kept_for_each_conversation(visit: Visit) -> None:
     await ann.page.reload()
     await ann.connected()
     await expect(field).to_have_value("Half a tho")
+
+
+async def test_what_is_typed_before_the_conversation_is_there_stays(visit: Visit) -> None:
+    """On another device, by a link, in a network that takes its time."""
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    place = ann.page.url.partition("#/")[2]
+    phone = await visit("ann", width=320, height=640)
+    phone.user = ann.user
+    phone.gate.hold()
+    await phone.page.goto(phone.link())
+    await phone.go(place)
+    field = phone.page.get_by_label("Your message")
+    await field.fill("Half a tho")
+    phone.gate.open()
+    await phone.sees("Hello")
+    await expect(field).to_have_value("Half a tho")
+    await phone.page.reload()
+    await phone.sees("Hello")
+    await expect(field).to_have_value("Half a tho")

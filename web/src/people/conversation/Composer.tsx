@@ -1,6 +1,6 @@
 import type { ConversationStore, ConversationView, StoredRow } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
@@ -24,14 +24,23 @@ interface Props {
 /** The place to write. What is typed is kept for this conversation until it is sent. */
 export function Composer({ store, view, editing, onEdited }: Props): JSX.Element {
   const { client, user, server } = useSession();
-  const draft = `draft ${JSON.stringify([server, user, view.peer, view.subject])}`;
-  const change = `draft ${JSON.stringify([server, user, "edit", editing?.message.message])}`;
+  const nameOf = (...of: unknown[]) => `draft ${JSON.stringify([server, user, ...of])}`;
+  // With whom it is may be told only later.
+  const early = nameOf(view.conversation);
+  const draft = view.peer ? nameOf(view.peer, view.subject) : early;
+  const change = nameOf("edit", editing?.message.message);
   const [text, setText] = useState(recall(draft) ?? "");
   const [edited, setEdited] = useState("");
   const [error, setError] = useState<string>();
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
-    if (!editing) setText(recall(draft) ?? "");
+  useLayoutEffect(() => {
+    if (editing) return;
+    const typed = draft === early ? undefined : recall(early);
+    const words = [recall(draft), typed].filter(Boolean).join("\n");
+    setText(words);
+    if (!typed) return;
+    remember(early, undefined);
+    remember(draft, words);
   }, [draft, editing]);
   useLayoutEffect(() => {
     if (!editing) return;
