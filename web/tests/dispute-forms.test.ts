@@ -217,6 +217,51 @@ describe("a statement", () => {
     expect(state.mock.calls.map(([said]) => said)).toEqual(["It leaks.", "Still."]);
   });
 
+  it("leaves the form to the next, also when it is answered while that is typed", async () => {
+    const { box, show, keep } = shower(StatementForm);
+    let answer = (_: DisputeView) => {};
+    state.mockReturnValue(
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
+    await show({});
+    await write(box, "It leaks.");
+    await send(box);
+    await act(() => keep(state.mock.calls[0]?.[1]?.key ?? ""));
+    await write(box, "Still.");
+    await act(async () => answer(disputeWith({})));
+    expect(text(box)).toBe("Still.");
+  });
+
+  it("is taken from the form though another waits in the outbox", async () => {
+    const { box, show, keep } = shower(StatementForm);
+    state.mockReturnValue(new Promise(() => {}));
+    await show({});
+    for (const [number, words] of ["It leaks.", "Still."].entries()) {
+      await write(box, words);
+      // The outbox has it before the form is shown again.
+      state.mockImplementationOnce((_, options) => {
+        keep(options?.key ?? "");
+        return new Promise(() => {});
+      });
+      await send(box);
+      expect(state).toHaveBeenCalledTimes(number + 1);
+      expect(text(box)).toBe("");
+    }
+  });
+
+  it("leaves what was typed while nobody had it yet", async () => {
+    const { box, show, keep } = shower(StatementForm);
+    state.mockReturnValue(new Promise(() => {}));
+    await show({});
+    await write(box, "It leaks.");
+    await send(box);
+    await write(box, "It leaks. Still.");
+    await act(() => keep(state.mock.calls[0]?.[1]?.key ?? ""));
+    expect(text(box)).toBe("It leaks. Still.");
+  });
+
   it("that is not taken at all stays where it was typed, with the reason", async () => {
     const { box, show } = shower(StatementForm);
     state.mockRejectedValue(Object.assign(new Error("full"), { code: "OUTBOX_FULL" }));

@@ -53,15 +53,14 @@ function Form({ dispute, exponent, acts, onDone, price, draft, onClose }: FormPr
   const [problem, setProblem] = useState<string>();
   const field = useRef<HTMLInputElement>(null);
   const command = useCommand<DisputeView>({ rows: true });
-  const { progress, answer } = command;
-  const isTaken = progress === "kept" || progress === "done";
+  const { progress, taken, answer } = command;
   useLayoutEffect(() => field.current?.focus(), []);
   useEffect(() => {
     if (answer) onDone();
-    if (!isTaken) return;
+    if (!taken) return;
     draft.type({ amount: "", words: "" });
     onClose();
-  }, [isTaken, answer]);
+  }, [taken, answer]);
   const decimals = exponent ?? exponentOf(price.currency);
   const part = readPart(amount, price, decimals, language.value);
   const most = amountOf(dispute, price.amount_minor, exponent);

@@ -1,6 +1,6 @@
 import type { DisputeView } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { useCommand } from "../forms/commands.ts";
 import { useDraft } from "../forms/drafts.ts";
@@ -16,12 +16,15 @@ export function StatementForm({ dispute, acts, onDone }: PartProps): JSX.Element
   const draft = useDraft(`statement ${dispute.dispute}`, { text: "" });
   const [problem, setProblem] = useState<string>();
   const command = useCommand<DisputeView>({ rows: true });
-  const { progress, answer } = command;
-  const isTaken = progress === "kept" || progress === "done";
+  const { progress, taken, answer } = command;
+  const sent = useRef("");
+  useLayoutEffect(() => {
+    // What was typed meanwhile is of the next.
+    if (taken && draft.fields.text === sent.current) draft.type({ text: "" });
+  }, [taken]);
   useEffect(() => {
-    if (isTaken) draft.type({ text: "" });
     if (answer) onDone();
-  }, [isTaken, answer]);
+  }, [answer]);
   const mayState = dispute.allowed_actions.includes("state");
   if (!mayState && !draft.fields.text) return null;
   return (
@@ -33,7 +36,9 @@ export function StatementForm({ dispute, acts, onDone }: PartProps): JSX.Element
         const text = draft.fields.text.trim();
         const found = text ? lengthProblem(text, LONGEST_STATEMENT) : t("dispute.no_statement");
         setProblem(found);
-        if (!found) command.send((key) => acts.state(text, { key }));
+        if (found) return;
+        sent.current = draft.fields.text;
+        command.send((key) => acts.state(text, { key }));
       }}
     >
       <TextField

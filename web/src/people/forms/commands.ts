@@ -13,6 +13,8 @@ export type Progress = "editing" | "sending" | "kept" | "done" | "refused";
 
 export interface Command<Answer> {
   readonly progress: Progress;
+  /** Its key, once the outbox has it or it is done: the form needs its words no more. */
+  readonly taken: string | undefined;
   /** Whether it is on its way, or in the outbox. */
   readonly isWaiting: boolean;
   /** Whether nobody has answered for longer than that takes. */
@@ -59,6 +61,7 @@ export function useCommand<Answer>({ rows = false }: { rows?: boolean } = {}): C
   };
   return {
     progress,
+    taken: progress === "kept" || progress === "done" ? made?.key : undefined,
     isWaiting,
     isLate,
     error: made?.error,
