@@ -15,11 +15,24 @@ from tests.system.conftest import Connect, Join, Rounds
 
 async def write_many(writer: Inbox, conversation: str, first: int, count: int) -> list[str]:
     """Pipeline numbered messages; their texts in the order in which they are stored."""
-    texts = {f"w{number}": str(number) for number in range(first, first + count)}
-    for id_, text in texts.items():
-        await writer.send(Op.CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
-    seqs = {text: (await writer.take_reply(id_, 60))["d"]["seq"] for id_, text in texts.items()}
+    messages = [
+        {"conversation": conversation, "text": str(number), "idempotency_key": f"w{number}"}
+        for number in range(first, first + count)
+    ]
+    for message in messages:
+        await writer.send(Op.CREATE_MSG, message, id=message["idempotency_key"])
+    seqs = {one["text"]: await _seq_of(writer, one) for one in messages}
     return sorted(seqs, key=seqs.__getitem__)
+
+
+async def _seq_of(writer: Inbox, message: dict[str, str]) -> int:
+    """Where a message that was sent is stored; under load it is refused for the moment."""
+    id_ = message["idempotency_key"]
+    while (reply := await writer.take_reply(id_))["op"] == Op.ERROR:
+        assert reply["d"]["retryable"], reply
+        await asyncio.sleep(reply["d"].get("retry_after_ms", 0) / 1000)
+        await writer.send(Op.CREATE_MSG, message, id=id_)
+    return int(reply["d"]["seq"])
 
 
 @pytest.mark.parametrize(

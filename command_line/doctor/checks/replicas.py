@@ -29,7 +29,9 @@ from service_kit.bus.opening import bus_of
 from service_kit.process.settings import Timeouts
 from service_kit.storage.engines import address_of, open_engine
 
+# For an answer, and for a word that a bus is to pass on.
 _SECONDS = 3.0
+_HEARD_SECONDS = 3.0
 _TIMEOUTS = Timeouts(connect=5, lock=2, statement=5, idle_transaction=10)
 # Below it most transactions do not go with the word of them, and each is read by all replicas.
 LEAST_PAYLOAD = 64 * 1024
@@ -183,7 +185,7 @@ def of_notifications(deployment: Deployment, part: Part) -> list[Finding]:
             listening.commit()
             telling.exec_driver_sql(f"NOTIFY {channel}, 'word'")
             telling.commit()
-            heard = list(driver.notifies(timeout=_SECONDS, stop_after=1))
+            heard = list(driver.notifies(timeout=_HEARD_SECONDS, stop_after=1))
             listening.exec_driver_sql(f"UNLISTEN {channel}")
             listening.commit()
     except (SQLAlchemyError, ValueError):
@@ -198,7 +200,7 @@ def of_notifications(deployment: Deployment, part: Part) -> list[Finding]:
         Finding(
             Kind.NOTIFICATIONS_LOST,
             part.name,
-            f"{url}: a notification did not come within {_SECONDS:g} s",
+            f"{url}: a notification did not come within {_HEARD_SECONDS:g} s",
             (
                 "sed -i 's/^pool_mode *=.*/pool_mode = session/' /etc/pgbouncer/pgbouncer.ini",
                 "psql -p 6432 pgbouncer -c RELOAD",
@@ -220,7 +222,7 @@ async def of_nats(deployment: Deployment, part: Part) -> Findings:
         "allow_reconnect": False,
         "max_reconnect_attempts": 0,
         "error_cb": note,
-        "connect_timeout": 2,
+        "connect_timeout": _SECONDS,
     }
     subject = f"parley.doctor.{token_hex(8)}"
     telling, listening = Nats(), Nats()
@@ -244,13 +246,13 @@ async def of_nats(deployment: Deployment, part: Part) -> Findings:
         return
     else:
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_HEARD_SECONDS):
                 await heard.wait()
         except TimeoutError:
             yield Finding(
                 Kind.NATS_DEAF,
                 name,
-                f"a word to {subject} did not come within {_SECONDS:g} s",
+                f"a word to {subject} did not come within {_HEARD_SECONDS:g} s",
                 ("# let the user publish and subscribe to parley.>", "nats-server --signal reload"),
             )
         if telling.max_payload < LEAST_PAYLOAD:

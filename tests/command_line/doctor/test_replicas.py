@@ -44,6 +44,13 @@ def url(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield postgresql.url(name)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor waits as long as a machine under load may need."""
+    monkeypatch.setattr(replicas, "_SECONDS", PATIENCE)
+    monkeypatch.setattr(replicas, "_HEARD_SECONDS", PATIENCE)
+
+
 def described(folder: Path, url: str, **settings: object) -> Deployment:
     """Messaging alone, by its settings."""
     given = {
@@ -68,7 +75,7 @@ async def test_notifications_come_but_not_through_a_pooler(
 ) -> None:
     """The one between gives a session to whoever has a transaction, and nobody hears for long."""
     assert await look(described(tmp_path, url)) == {}
-    monkeypatch.setattr(replicas, "_SECONDS", 0.5)
+    monkeypatch.setattr(replicas, "_HEARD_SECONDS", 0.5)
     with pooling(Path(str(make_url(url).query["host"]))) as port:
         pooled = make_url(url).set(host="127.0.0.1", port=port, query={})
         found = await look(described(tmp_path, pooled.render_as_string(False)))
@@ -90,10 +97,13 @@ async def test_nats_is_there_takes_words_and_passes_them_on(
     """And each way in which it does not is told from the others; no password is shown."""
     with nats() as server:
         assert await look(described(tmp_path, url, bus="nats", bus_url=server.url)) == {}
+    # It is dialled again and again for that long.
     monkeypatch.setattr(replicas, "_SECONDS", 0.5)
     gone = await look(described(tmp_path, url, bus="nats", bus_url="nats://ann:secret@127.0.0.1:1"))
     assert set(gone) == {Kind.NATS_UNREACHABLE}
     assert "secret" not in gone[Kind.NATS_UNREACHABLE].seen
+    monkeypatch.setattr(replicas, "_SECONDS", PATIENCE)
+    monkeypatch.setattr(replicas, "_HEARD_SECONDS", 0.5)
     password = tmp_path / "password"
     password.write_text("right-password")
     configuration = tmp_path / "nats.conf"
