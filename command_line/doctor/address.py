@@ -3,15 +3,17 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jwt
 
 from command_line.display.console import CommandError
-from command_line.doctor.deployment import Deployment
 from command_line.serve.parts import WILDCARDS
 from service_kit.authentication.keys import secret_of
+
+if TYPE_CHECKING:
+    from command_line.doctor.deployment import Deployment
 
 USER = "parley-doctor"
 ECHO = "parley-doctor-echo"
@@ -44,7 +46,7 @@ class SocketAddress:
         return cls(url, encrypted, parts.hostname, port or _PORTS[parts.scheme], path)
 
 
-def public_url(deployment: Deployment, given: str) -> str:
+def public_url(deployment: "Deployment", given: str) -> str:
     """The address that people connect to: the one that is given, or that of the edge itself.
 
     Empty where there is none.
@@ -61,7 +63,7 @@ def public_url(deployment: Deployment, given: str) -> str:
     return f"ws://{authority}:{edge.settings.port}/ws"
 
 
-def token_for(deployment: Deployment, given: str) -> str:
+def token_for(deployment: "Deployment", given: str) -> str:
     """The token that is shown: the one that is given, or one that the secret of tokens signs, for
     a user of the doctor's own whom nobody sees. Empty where neither can be had.
     """

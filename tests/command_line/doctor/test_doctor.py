@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,16 @@ async def doctor(*arguments: str, **environment: str) -> Result:
         return CliRunner().invoke(application, ["doctor", *arguments], env=environment)
 
     return await asyncio.to_thread(run)
+
+
+def test_other_commands_start_without_what_the_doctor_looks_with() -> None:
+    """Nobody waits for it who does not ask for the doctor."""
+    program = (
+        "import sys, command_line.__main__;"
+        " print(*sys.modules.keys() & {'command_line.doctor.deployment', 'pydantic', 'sqlalchemy'})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert loaded.stdout.split() == []
 
 
 def names(result: Result) -> set[str]:
