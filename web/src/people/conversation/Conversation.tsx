@@ -126,7 +126,9 @@ function useShown(view: ConversationView): ConversationView {
   const { conversation, loading, rows } = view;
   const stored = rows.filter((row) => row.state === "stored");
   const isKnown = loading === "ready" && stored.length > 0;
-  const present = isKnown ? { ...view, rows: stored.slice(-KEPT_ROWS) } : undefined;
+  // A visit to come knows its rows by their messages alone, also those that were sent in this one.
+  const rowsToKeep = stored.slice(-KEPT_ROWS).map((row) => ({ ...row, key: row.message.message }));
+  const present = isKnown ? { ...view, rows: rowsToKeep } : undefined;
   const newest = stored.at(-1);
   const kept = useRemembered(
     conversation && `conversation ${conversation}`,
