@@ -219,11 +219,11 @@ class World:
     async def stored(self, reader: str, writer: str) -> list[str]:
         """The texts that the server has of `writer` for `reader`, in the order of `seq`."""
         async with self.client(reader) as client:
-            listed = await client.ask(Op.ASK_CONVERSATIONS, {})
+            listed = await client.ask_until_there(Op.ASK_CONVERSATIONS, {})
             texts: list[str] = []
             for conversation in listed["d"]["conversations"]:
                 asked = {"conversation": conversation["conversation"], "limit": 100}
-                page = await client.ask(Op.ASK_MESSAGES, asked)
+                page = await client.ask_until_there(Op.ASK_MESSAGES, asked)
                 texts += [
                     message["text"]
                     for message in page["d"]["messages"]
