@@ -53,6 +53,14 @@ class Talk(NamedTuple):
     message: str
 
 
+class Argument(NamedTuple):
+    """A deal about which two people dispute."""
+
+    ann: str
+    bob: str
+    dispute: str
+
+
 class Moderator:
     """A moderator with the desk in a browser."""
 
@@ -65,9 +73,13 @@ class Moderator:
     def token(self, **claims: Any) -> str:
         return self.desk.system.token(self.user, **{"roles": ["moderator"], **claims})
 
+    def link(self, **claims: Any) -> str:
+        """A link that signs this moderator in."""
+        return f"{self.desk.address}/#token={self.token(**claims)}"
+
     async def sign_in(self, path: str = "queue", **claims: Any) -> None:
         """Open a link that signs in, and return when a moderator sees what others do."""
-        await self.page.goto(f"{self.desk.address}/#token={self.token(**claims)}")
+        await self.page.goto(self.link(**claims))
         await expect(self.page.locator(".desk")).to_be_visible()
         if "roles" not in claims:
             await self.live()
@@ -181,6 +193,20 @@ async def at_terminal(desk: Desk, name: str) -> AsyncIterator[Colleague]:
         system.target("moderation"), system.credentials, system.token, name
     ) as colleague:
         yield colleague
+
+
+async def disputed(desk: Desk, title: str, statement: str) -> Argument:
+    """Have two people agree on a deal, and one of them open a dispute about it."""
+    mark = uuid4().hex[:6]
+    ann, bob = f"ann-{mark}", f"bob-{mark}"
+    async with talking(desk, ann, bob) as (first, second):
+        theirs = first.conversation_with(bob, subject="Sink")
+        await theirs.send("The sink, please.")
+        deal = await theirs.propose(role="client", title=title, price=Price(12_050, "EUR", 2))
+        assert deal.live_offer is not None
+        await second.deal(deal.service).accept(deal.live_offer)
+        opened = await theirs.deal.open_dispute("quality", statement)
+    return Argument(ann, bob, opened.dispute)
 
 
 async def case_against(desk: Desk, user: str) -> str:

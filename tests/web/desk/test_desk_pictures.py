@@ -1,12 +1,10 @@
 """Looks of the desk's screens, at three widths, in both languages, light and dark."""
 
 import asyncio
-from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
 
-from parley_client import Price
 from tests.web.conftest import VISUAL
 from tests.web.desk.conftest import (
     Desk,
@@ -15,6 +13,7 @@ from tests.web.desk.conftest import (
     Quarrel,
     Talk,
     at_terminal,
+    disputed,
     talking,
 )
 
@@ -67,7 +66,9 @@ async def test_the_screens_at_three_widths(
     )
     looks = Looks(mia, language)
     page = mia.page
-    appeal, dispute = await asyncio.gather(_appealed(desk, other), _disputed(desk))
+    appeal, argument = await asyncio.gather(
+        _appealed(desk, other), disputed(desk, "W" * 60, _WORDS)
+    )
     await mia.sign_in()
     await looks.at("queue", "queue", f'[data-case="{talk.case}"]')
     await mia.go(f"case/{talk.case}")
@@ -84,8 +85,9 @@ async def test_the_screens_at_three_widths(
     await page.locator(".decision [type=submit]").click()
     await looks.of("preview", "dialog[open] .statement")
     await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await looks.at(f"appeal/{appeal}", "appeal", "article form")
-    await looks.at(f"dispute/{dispute}", "dispute", ".timeline .entry")
+    await looks.at(f"dispute/{argument.dispute}", "dispute", ".timeline .entry")
     await looks.at(f"search?q={other.bob}", "search", ".sanction")
     await looks.at(f"sanctions?user={other.bob}", "sanctions", ".sanction")
     await looks.at("audit", "audit", ".line")
@@ -98,17 +100,3 @@ async def _appealed(desk: Desk, talk: Talk) -> str:
         decided = await otto.decide(talk.bob, "muted")
         appeal = await bob.appeal(decided.decisions[0].id, f"I was quoting. {'W' * 100}")
     return appeal.appeal
-
-
-async def _disputed(desk: Desk) -> str:
-    """Have two people dispute a deal; the id of the dispute."""
-    mark = uuid4().hex[:6]
-    ann, bob = f"ann-{mark}", f"bob-{mark}"
-    async with talking(desk, ann, bob) as (first, second):
-        theirs = first.conversation_with(bob, subject="Sink")
-        await theirs.send("The sink, please.")
-        deal = await theirs.propose(role="client", title="W" * 60, price=Price(12_050, "EUR", 2))
-        assert deal.live_offer is not None
-        await second.deal(deal.service).accept(deal.live_offer)
-        dispute = await theirs.deal.open_dispute("quality", _WORDS)
-    return dispute.dispute

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from parley_client import Price
 from parley_protocol.payloads.fields import Settlement
-from tests.web.desk.conftest import Enter, Quarrel, at_terminal, talking
+from tests.web.desk.conftest import Desk, Enter, Quarrel, at_terminal, disputed, talking
 
 pytestmark = pytest.mark.xdist_group("desk")
 
@@ -135,3 +135,41 @@ async def test_a_dispute_is_decided_as_it_stands(moderator: Enter) -> None:
         await expect(page.locator(".case-state")).to_contain_text("Resolved")
         await expect(page.locator(".timeline")).to_contain_text("Half was done.")
         await mia.check("dispute-decided")
+
+
+async def test_two_moderators_decide_one_dispute_once(desk: Desk, moderator: Enter) -> None:
+    """Both are about to; who comes second is told, and keeps the words."""
+    argument, mia, otto = await asyncio.gather(
+        disputed(desk, "Sink", "Half of it is dirty."),
+        moderator("mia"),
+        moderator("otto", language="fr", theme="dark"),
+    )
+    place = f"dispute/{argument.dispute}"
+    await asyncio.gather(mia.sign_in(place), otto.sign_in(place))
+    page, other = mia.page, otto.page
+    # It is theirs to decide when the time for statements is over.
+    await page.get_by_label("The deal is completed").check()
+    await page.get_by_label("Facts").fill("It is as agreed.")
+    await page.get_by_label("Rule").fill("Terms 7.2")
+    await page.get_by_role("button", name="Preview").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text(f"To {argument.bob}")
+    await other.get_by_label("La transaction est annulée").check()
+    await other.get_by_label("Faits").fill("Rien n\u2019était propre.")
+    await other.get_by_label("Règle").fill("Conditions 7.1")
+    await other.get_by_role("button", name="Aperçu").click()
+    await other.get_by_role("dialog").get_by_role("button", name="Décider").click()
+    await expect(other.locator(".notice")).to_have_text("Le litige est tranché.")
+    # She sees it without doing anything, and what she has written is not lost.
+    await expect(page.locator(".news")).to_contain_text(f"{otto.user}: decided by moderation")
+    await dialog.get_by_role("button", name="Decide").click()
+    await expect(dialog).to_have_count(0)
+    own = page.get_by_role("textbox", name="What you had written")
+    await expect(own).to_have_value("It is as agreed.\n\nTerms 7.2")
+    await expect(page.locator(".case-state")).to_contain_text("Resolved")
+    await expect(page.get_by_role("button", name="Preview")).to_have_count(0)
+    await mia.check("dispute-decided-by-another")
+    async with talking(desk, argument.ann) as (ann,):
+        decided = await ann.dispute(argument.dispute).load()
+    assert decided.resolution is not None
+    assert decided.resolution.outcome == "cancelled"
