@@ -13,6 +13,16 @@ from tests.web.conftest import SCREENSHOTS, VISUAL, check_accessible, keep_pictu
 _SIZES = ((320, 640), (768, 1024), (1280, 800))
 # Where axe reads as well, which takes long: each width, theme and language twice.
 _READ = {"en": {(320, "light"), (1280, "dark")}, "fr": {(320, "dark"), (1280, "light")}}
+# The first paint of a first visit, with nothing kept, in milliseconds: on a machine that is busy
+# with tests, and over a line of a phone far from its mast.
+_FIRST_PAINT_MS = 4_000
+_FIRST_PAINT_SLOW_MS = 8_000
+_SLOW_LINE = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1_600_000 / 8,
+    "uploadThroughput": 750_000 / 8,
+}
 # Where pictures of the README are kept, each of at most so many bytes.
 _PICTURES = Path(os.environ.get("PARLEY_PICTURES", SCREENSHOTS / "readme"))
 _LARGEST_PICTURE = 80 * 1024
@@ -68,6 +78,20 @@ class Looks:
             await check_accessible(self.page)
         except AssertionError as found:
             self.wrong.append(f"{name}: {found}")
+
+
+async def check_first_paint(page: Page, link: str, ready: str, *, is_slow: bool = False) -> None:
+    """See to it that the first words of a visit are there soon, and come to what is `ready`."""
+    if is_slow:
+        session = await page.context.new_cdp_session(page)
+        await session.send("Network.enable")
+        await session.send("Network.emulateNetworkConditions", _SLOW_LINE)
+    await page.goto(link)
+    await expect(page.locator(ready).first).to_be_visible()
+    painted: float = await page.evaluate(
+        "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    )
+    assert painted < (_FIRST_PAINT_SLOW_MS if is_slow else _FIRST_PAINT_MS)
 
 
 async def keep_readme_picture(page: Page, name: str) -> None:

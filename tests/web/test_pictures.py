@@ -4,24 +4,13 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.support.moderator import moderating
 from tests.support.system import System
 from tests.web.conftest import VISUAL, Visit, WebSite
-from tests.web.looks import Looks, keep_readme_picture
+from tests.web.looks import Looks, check_first_paint, keep_readme_picture
 from tests.web.story import Story, tell
-
-# The first paint of a first visit, with nothing kept, in milliseconds: on a machine that is busy
-# with tests, and over a line of a phone far from its mast.
-_FIRST_PAINT_MS = 4_000
-_FIRST_PAINT_SLOW_MS = 8_000
-_SLOW_LINE = {
-    "offline": False,
-    "latency": 150,
-    "downloadThroughput": 1_600_000 / 8,
-    "uploadThroughput": 750_000 / 8,
-}
 
 
 @pytest.fixture(scope="module")
@@ -79,24 +68,12 @@ async def _muted(looks: Looks, story: Story, system: System) -> None:
     await looks.of("appeal", ".card textarea")
 
 
-async def _first_paint(page: Page, link: str) -> float:
-    """Milliseconds from the start of a visit to the first words of it."""
-    await page.goto(link)
-    await expect(page.locator(".conversation-line, .inbox .empty").first).to_be_visible()
-    painted: float = await page.evaluate(
-        "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    )
-    return painted
-
-
 async def test_the_first_visit_is_painted_soon(visit: Visit) -> None:
     """With nothing in the browser's cache, and also over a slow line."""
     ann, bob = await visit("ann"), await visit("bob")
-    assert await _first_paint(ann.page, ann.link()) < _FIRST_PAINT_MS
-    session = await bob.context.new_cdp_session(bob.page)
-    await session.send("Network.enable")
-    await session.send("Network.emulateNetworkConditions", _SLOW_LINE)
-    assert await _first_paint(bob.page, bob.link()) < _FIRST_PAINT_SLOW_MS
+    ready = ".conversation-line, .inbox .empty"
+    await check_first_paint(ann.page, ann.link(), ready)
+    await check_first_paint(bob.page, bob.link(), ready, is_slow=True)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.web.desk.conftest import Enter, Quarrel
-from tests.web.looks import Looks, keep_readme_picture
+from tests.web.looks import Looks, check_first_paint, keep_readme_picture
 
 pytestmark = pytest.mark.xdist_group("desk")
 
@@ -25,6 +25,13 @@ async def test_the_screens_of_the_desk_at_three_widths(
     for name in ("search", "appeals", "disputes", "sanctions", "audit", "people", "settings"):
         await looks.at(name, name, "main h1")
     assert not looks.wrong, "\n".join(looks.wrong)
+
+
+async def test_the_first_visit_of_the_desk_is_painted_soon(moderator: Enter) -> None:
+    """With nothing in the browser's cache, and also over a slow line."""
+    mia, otto = await moderator("mia"), await moderator("otto")
+    await check_first_paint(mia.page, mia.link(), ".lines")
+    await check_first_paint(otto.page, otto.link(), ".lines", is_slow=True)
 
 
 async def test_the_desk_s_picture_of_the_readme_is_small(
