@@ -26,6 +26,7 @@ async def test_two_people_settle_a_dispute_and_accept_nothing_unseen(visit: Visi
     await expect(dialog.get_by_text("more than the agreed price, \u20ac120.00")).to_be_visible()
     await dialog.get_by_label("What is it about?").select_option("quality")
     await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
     await page.get_by_role("button", name="Open a dispute").click()
     await expect(dialog.get_by_label("What has happened?")).to_have_value("It <b>still</b> drips.")
     await expect(dialog.get_by_label("What is it about?")).to_have_value("quality")
@@ -43,15 +44,15 @@ async def test_two_people_settle_a_dispute_and_accept_nothing_unseen(visit: Visi
     # The other sees it at the deal, and answers by keyboard alone.
     other = bob.page
     link = other.get_by_role("link", name="Voir le litige")
-    await link.focus()
-    await other.keyboard.press("Enter")
+    await link.press("Enter")
     await expect(other.get_by_text("chacun expose sa version")).to_be_visible()
-    await other.get_by_label("Votre d\u00e9claration").focus()
-    await other.keyboard.type("Pas quand je suis parti.")
+    own = other.get_by_label("Votre d\u00e9claration")
+    await own.press_sequentially("Pas quand je suis parti.")
     await other.keyboard.press("Tab")
+    await expect(other.get_by_role("button", name="Envoyer la d\u00e9claration")).to_be_focused()
     await other.keyboard.press("Enter")
     await expect(log.get_by_text("Pas quand je suis parti.")).to_be_visible()
-    await expect(other.get_by_label("Votre d\u00e9claration")).to_have_value("")
+    await expect(own).to_have_value("")
     # A proposal: the amount is read as the language writes it, and its meaning is shown.
     await other.get_by_role("button", name="Proposer un arrangement").click()
     part = other.get_by_label("(le client)")
@@ -137,6 +138,7 @@ async def test_a_race_for_a_settlement_is_told_by_the_server(visit: Visit) -> No
     await dialog.get_by_role("button", name="Report").click()
     await expect(dialog.get_by_text("Reported. Moderators will")).to_be_visible()
     await bob.page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
     system = ann.site.system
     async with moderating(
         system.target("moderation"), system.credentials, system.token, "carol"

@@ -180,7 +180,8 @@ async def test_an_inbox_and_a_chat_share_a_socket_and_live_with_the_page(visit: 
         }"""
     )
     await closed
-    await page.evaluate("() => document.querySelector('.one').append(...globalThis.away)")
+    async with page.expect_websocket():
+        await page.evaluate("() => document.querySelector('.one').append(...globalThis.away)")
     await expect(page.locator("parley-chat").get_by_text("Still there?")).to_be_visible()
     await expect(field).to_have_value("Half of a")
     assert len(host.sockets) == 2

@@ -1,10 +1,11 @@
 """Signing in: by a link, by the marketplace, and what a page says that cannot."""
 
+import asyncio
 from typing import Any
 
 from playwright.async_api import Route, expect
 
-from tests.web.conftest import Person, Visit, conversing
+from tests.web.conftest import PATIENCE, Person, Visit, conversing
 
 # How many things the browser keeps of what was shown.
 _COUNT_SHOWN = """() => new Promise((resolve, reject) => {
@@ -119,7 +120,10 @@ async def test_signing_out_forgets_the_token(visit: Visit) -> None:
     await ann.page.reload()
     await ann.connected()
     await ann.sees("Hello")
-    assert await ann.page.evaluate(_COUNT_SHOWN) > 0
+    # It is kept a moment after it is seen.
+    async with asyncio.timeout(PATIENCE / 1000):
+        while await ann.page.evaluate(_COUNT_SHOWN) == 0:
+            await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
     await ann.go("settings")
     await ann.page.get_by_role("button", name="Sign out").click()
     await expect(ann.page.get_by_text("You are not signed in")).to_be_visible()
