@@ -87,6 +87,7 @@ async def renew_token(session: Session, re: Request, payload: RenewToken) -> Non
         return
     # Nothing was waited for since the check, and what is revoked from now on closes the session.
     session.principal = principal
+    edge.hub.watch(session)
     # It may be invisible where the one before was not, or the other way round.
     for feed in edge.feeds.values():
         feed.users.review(session.user)

@@ -61,7 +61,7 @@ class HubSession(Protocol):
     def requests(self) -> Collection["asyncio.Task[None]"]:
         """Packets that are being answered."""
 
-    def token_has_expired(self) -> bool: ...
+    def token_expires_within(self, seconds: float) -> bool: ...
 
     def send(self, op: Op, payload: msgspec.Struct, *, cur: str | None = None) -> None: ...
 
@@ -130,6 +130,12 @@ class Hub:
         self._ping_interval = ping_interval_seconds
         self._pong_timeout = pong_timeout_seconds
         self._sessions: dict[str, list[HubSession]] = {}
+        # By the part of a round of PINGs in which they have their own.
+        self._parts = tuple(dict[HubSession, None]() for _ in range(BEAT_PARTS))
+        # Those who may have to be closed before their part comes again, with a round to spare. To
+        # look at everybody in each part was a quarter of what an edge with idle sockets costs.
+        self._watched: dict[HubSession, None] = {}
+        self._foresight = 2 * ping_interval_seconds
         self._count = 0
         # Open connections of sockets, also those that are refused or closed and not yet gone.
         self.sockets = 0
@@ -162,10 +168,21 @@ class Hub:
 
     def add(self, session: HubSession) -> None:
         self._sessions.setdefault(session.user, []).append(session)
+        self._parts[session.beat_part][session] = None
+        self.watch(session)
         self._count += 1
         self._empty.clear()
 
+    def watch(self, session: HubSession) -> None:
+        """Look at a session that is here in the next part of the round, for it is new or has
+        another token.
+        """
+        if session in self._parts[session.beat_part]:
+            self._watched[session] = None
+
     def remove(self, session: HubSession) -> None:
+        del self._parts[session.beat_part][session]
+        self._watched.pop(session, None)
         sessions = self._sessions[session.user]
         sessions.remove(session)
         self._count -= 1
@@ -198,15 +215,31 @@ class Hub:
         # The cursor spares an idle client, or one that only writes, a long replay.
         cursor = self.cursor()
         frames: dict[Encoding, Frame] = {}
-        for session in self:
-            if now - session.last_heard > self._pong_timeout:
-                session.close(CloseCode.NO_PONG, "no PONG")
-            elif session.token_has_expired():
-                session.close(CloseCode.TOKEN_EXPIRED, "token expired")
-            elif session.beat_part == part:
+        closed = {session for session in list(self._watched) if self._closed(session, now)}
+        for session in list(self._parts[part]):
+            if session not in closed and not self._closed(session, now):
                 encoding = session.encoding
                 frame = frames.get(encoding)
                 if frame is None:
                     cur = cursor.of(encoding.attached) or None
                     frame = frames[encoding] = encoding.format.encode(Op.PING, {}, cur=cur)
                 session.ping(frame)
+
+    def _closed(self, session: HubSession, now: float) -> bool:
+        """Close who is silent or whose token has expired, and watch who soon will be; whether it
+        was closed.
+        """
+        silence = now - session.last_heard
+        if silence <= self._pong_timeout - self._foresight and not session.token_expires_within(
+            self._foresight
+        ):
+            self._watched.pop(session, None)
+            return False
+        self._watched[session] = None
+        if silence > self._pong_timeout:
+            session.close(CloseCode.NO_PONG, "no PONG")
+        elif session.token_expires_within(0):
+            session.close(CloseCode.TOKEN_EXPIRED, "token expired")
+        else:
+            return False
+        return True

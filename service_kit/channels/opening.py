@@ -24,6 +24,10 @@ _OPTIONS: Options = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # Replicas that are new are found when a connection ends, and no sooner than after this.
     ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    # No ping for each message, to find out how much fits into the line: for these and their answers
+    # the threads of an idle process woke up twice as often. So the window is a fixed one.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1024 * 1024),
 )
 
 

@@ -38,6 +38,10 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # A watcher whose machine or network is gone sends no word of it.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # No ping for each message, to find out how much fits into the line: for these and their answers
+    # the threads of an idle process woke up twice as often. So the window is a fixed one.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1024 * 1024),
 )
 
 # What is still open then on a connection that was told to go is cut off. An edge renews its stream

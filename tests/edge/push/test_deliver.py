@@ -40,6 +40,7 @@ class Socket:
         self.frames: list[Frame] = []
         self.told: list[int] = []
         self.confirms: list[tuple[str, int] | None] = []
+        self.beat_part = 0
         hub.add(cast("HubSession", self))
 
     def push(self, _backend: str, revision: int | None, alert: Alert) -> None:

@@ -112,6 +112,7 @@ class _Sink:
 
 class _Session:
     def __init__(self, user: str) -> None:
+        self.beat_part = 0
         self.user = user
 
 

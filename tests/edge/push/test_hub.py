@@ -25,7 +25,7 @@ class Socket:
         self.pings: list[Frame] = []
         self.pinged = asyncio.Event()
         self.closed: list[CloseCode] = []
-        self.expired = False
+        self.expires_in = 3600.0
 
     def ping(self, frame: Frame) -> None:
         self.pings.append(frame)
@@ -34,8 +34,8 @@ class Socket:
     def close(self, code: CloseCode, _reason: str) -> None:
         self.closed.append(code)
 
-    def token_has_expired(self) -> bool:
-        return self.expired
+    def token_expires_within(self, seconds: float) -> bool:
+        return self.expires_in <= seconds
 
 
 def add(hub: Hub, *sockets: Socket) -> None:
@@ -155,11 +155,41 @@ async def test_silence_is_closed_after_the_timeout(
 async def test_an_expired_token_is_closed(hub: Hub) -> None:
     """Within a part of a round of its expiry."""
     expired, good = Socket(heard=100), Socket("bob", heard=100)
-    expired.expired = True
+    expired.expires_in = 0
     add(hub, expired, good)
     hub._tick(100, 0)
     assert (expired.closed, good.closed) == ([CloseCode.TOKEN_EXPIRED], [])
     assert (len(expired.pings), len(good.pings)) == (0, 1)
+
+
+@pytest.mark.parametrize("part", range(BEAT_PARTS))
+async def test_silence_and_expiry_are_noticed_within_a_part_of_a_round(hub: Hub, part: int) -> None:
+    """Also of those who were here for rounds, and are not looked at in each part of them."""
+    silent, going, staying = (Socket(user, part=part) for user in ("alice", "bob", "carol"))
+    add(hub, silent, going, staying)
+    for now in range(1, 71):
+        going.expires_in = 50.5 - now
+        going.last_heard = staying.last_heard = now - 0.5
+        if now < 37:
+            silent.last_heard = now - 0.5
+        hub._tick(now, now % BEAT_PARTS)
+        assert bool(silent.closed) is (now - silent.last_heard > 30)
+        assert bool(going.closed) is (now > 50.5)
+        assert not staying.closed
+    assert silent.closed[0] is CloseCode.NO_PONG
+    assert going.closed[0] is CloseCode.TOKEN_EXPIRED
+    assert len(staying.pings) == 70 // BEAT_PARTS
+
+
+async def test_another_token_is_looked_at_at_once(hub: Hub) -> None:
+    """It may expire sooner than the one before."""
+    socket = Socket(part=1, heard=100)
+    add(hub, socket)
+    hub._tick(100, 0)
+    socket.expires_in = 0
+    hub.watch(socket)  # type: ignore[arg-type]
+    hub._tick(101, 2)
+    assert socket.closed == [CloseCode.TOKEN_EXPIRED]
 
 
 async def test_sessions_are_found_by_user_until_the_last_is_gone(hub: Hub) -> None:
