@@ -8,9 +8,10 @@ from parley_client import Client, NewMessage
 from tests.examples.conftest import Serve
 from tests.support.node import built_web
 from tests.support.system import System, free_port
+from tests.support.waiting import PATIENCE
 
 # A page takes its time on a machine that is busy with other tests.
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 1000 * PATIENCE
 
 
 async def test_two_people_talk_in_the_page_of_a_marketplace(

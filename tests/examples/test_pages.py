@@ -12,9 +12,10 @@ from parley_client.views.price import Price
 from tests.examples.conftest import Serve
 from tests.support.node import ROOT, built, built_library
 from tests.support.system import System, free_port
+from tests.support.waiting import PATIENCE
 
 # A page takes its time on a machine that is busy with other tests.
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 1000 * PATIENCE
 
 
 class Opened(NamedTuple):

@@ -19,11 +19,10 @@ from parley_client.events import Event, Failed, Pushed, StateChanged
 from parley_client.options import Options
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import CreateMsg
+from tests.support.waiting import PATIENCE
 
 Packet = dict[str, Any]
 
-# Nothing that a test expects takes longer, unless something is broken.
-PATIENCE = 10.0
 # Short, so that tests are.
 FAST = {"backoff_base_seconds": 0.01, "backoff_cap_seconds": 0.05, "steady_after_seconds": 0.05}
 CONVERSATION = "c1"

@@ -24,7 +24,6 @@ from parley_client.errors import (
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import AskBlocks, CreateMsg
 from tests.parley_client.scripted import (
-    PATIENCE,
     Server,
     client,
     drain,
@@ -33,6 +32,7 @@ from tests.parley_client.scripted import (
     take_message,
     take_state,
 )
+from tests.support.waiting import PATIENCE
 
 
 async def test_a_client_is_live_when_the_server_has_greeted_it(server: Server) -> None:

@@ -26,7 +26,6 @@ from parley_protocol.payloads.messaging import (
 from parley_protocol.payloads.negotiation import ServiceTerminated
 from tests.parley_client.scripted import (
     CONVERSATION,
-    PATIENCE,
     Server,
     client,
     drain,
@@ -34,7 +33,7 @@ from tests.parley_client.scripted import (
     message,
     nothing_more,
 )
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 async def test_a_lost_answer_is_asked_for_again_with_the_same_key(server: Server) -> None:

@@ -13,12 +13,12 @@ from parley_client.errors import SignedOutError, TokenError, TokenRefusedError, 
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import CreateMsg
 from tests.parley_client.scripted import (
-    PATIENCE,
     Server,
     fast,
     take_failure,
     take_state,
 )
+from tests.support.waiting import PATIENCE
 
 RUBBISH = [
     "",

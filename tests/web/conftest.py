@@ -18,15 +18,15 @@ from tests.support.client import Client
 from tests.support.gate import Gate, gate
 from tests.support.node import MODULES, ROOT, built_web
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 SCREENSHOTS = ROOT / ".data" / "screenshots"
 # Of somebody else, with elements of the app in them.
 _PAGES = Path(__file__).parent / "pages"
 # Looks for what is cut off, covered or too small.
 VISUAL = (Path(__file__).parent / "visual.js").read_text("utf-8")
-# For how long anything may take on a machine under load, in milliseconds.
-PATIENCE = 30_000
-expect.set_options(timeout=PATIENCE)
+PATIENCE_MS = 1000 * PATIENCE
+expect.set_options(timeout=PATIENCE_MS)
 _AXE = MODULES / "axe-core" / "axe.min.js"
 _SERIOUS = ("serious", "critical")
 # That of docs/web.md, for an edge on the loopback.
@@ -215,7 +215,7 @@ async def visit(web_site: WebSite, web_browser: Browser) -> AsyncIterator[Visit]
                 **options,
             )
             stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(PATIENCE_MS)
 
             async def give_config(route: Route) -> None:
                 await route.fulfill(json={"url": line.url})

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page, expect
 from command_line import __main__ as command_line
 from tests.command_line.conftest import Program
 from tests.support.node import built_web
-from tests.web.conftest import PATIENCE
+from tests.web.conftest import PATIENCE_MS
 
 _LINK = re.compile(r"^  (alice|bob|mia) +(http://127\.0\.0\.1:\d+/(?:app/)?#token=(\S+))$")
 _EVENING_SECONDS = 6 * 3600
@@ -58,7 +58,7 @@ async def playing(folder: Path, *arguments: str) -> AsyncIterator[dict[str, str]
 async def open_link(browser: Browser, link: str, wrong: list[str]) -> Page:
     """Somebody who has opened their link, and is connected; `wrong` takes what the page throws."""
     context = await browser.new_context(locale="en")
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE_MS)
     context.on("weberror", lambda error: wrong.append(str(error.error)))
     context.on(
         "console",

@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Page, Route, WebSocket, expect
 
 from tests.support.node import WEB, built_web
-from tests.web.conftest import PATIENCE, VISUAL, Person, Visit, check_accessible
+from tests.support.waiting import PATIENCE
+from tests.web.conftest import VISUAL, Person, Visit, check_accessible
 from tests.web.story import tell
 
 # Bytes of parley.js as it is sent; docs/web.md names it.
@@ -74,7 +75,7 @@ class Host(NamedTuple):
     async def is_told(self, kind: str, **detail: Any) -> None:
         """Return when the newest event of a kind has this detail."""
         try:
-            async with asyncio.timeout(PATIENCE / 1000):
+            async with asyncio.timeout(PATIENCE):
                 await self.page.evaluate(_IS_TOLD, [kind, detail])
         except TimeoutError:
             raise AssertionError(await self.page.evaluate("() => globalThis.told")) from None

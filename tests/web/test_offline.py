@@ -5,7 +5,8 @@ import asyncio
 from playwright.async_api import Browser, expect
 
 from tests.support.processes import Processes, sleeping
-from tests.web.conftest import PATIENCE, Visit, conversing
+from tests.support.waiting import PATIENCE
+from tests.web.conftest import Visit, conversing
 
 # A browser that denies storage to a page.
 _DENY = """
@@ -76,7 +77,7 @@ async def test_after_a_phone_s_sleep_all_is_there(visit: Visit, web_browser: Bro
     process = await (await Processes.of(web_browser)).of_page(ann.page)
     # Longer than the server waits for a client that says nothing.
     with sleeping(process):
-        async with asyncio.timeout(PATIENCE / 1000):
+        async with asyncio.timeout(PATIENCE):
             await ann.gate.emptied()
         for text in ("Are you asleep?", "Good night", "See you on Monday"):
             await bob.say(text)

@@ -18,10 +18,9 @@ from tests.support.gate import Gate, gate
 from tests.support.node import built_library
 from tests.support.processes import Processes
 from tests.support.system import System
+from tests.support.waiting import PATIENCE
 
 _PAGE = Path(__file__).parent / "page"
-# For how long anything may take on a machine under load.
-PATIENCE = 30.0
 # Short, so that a silence is noticed within the time of a test.
 _HEARTBEAT = {"ping_interval_seconds": 1, "pong_timeout_seconds": 4}
 _PATIENT = {"ping_interval_seconds": 1, "pong_timeout_seconds": 120}

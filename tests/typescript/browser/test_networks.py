@@ -7,7 +7,8 @@ from playwright.async_api import CDPSession
 
 from tests.support.gate import Gate
 from tests.support.processes import Processes, sleeping
-from tests.typescript.browser.conftest import PATIENCE, Tab, World
+from tests.support.waiting import PATIENCE
+from tests.typescript.browser.conftest import Tab, World
 
 # In seconds; much less than the silence by which the patient edge would be given up.
 _AT_ONCE = 15.0

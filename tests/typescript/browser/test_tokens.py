@@ -4,7 +4,8 @@ import asyncio
 
 from tests.support.gate import Gate
 from tests.support.processes import Processes, sleeping
-from tests.typescript.browser.conftest import PATIENCE, World
+from tests.support.waiting import PATIENCE
+from tests.typescript.browser.conftest import World
 
 
 async def test_a_token_is_renewed_before_it_expires(world: World, line: Gate) -> None:

@@ -15,7 +15,7 @@ from tests.support.moderator import Moderator as Colleague
 from tests.support.moderator import moderating
 from tests.support.node import built_desk
 from tests.support.system import Part, System
-from tests.web.conftest import PATIENCE, check_screen, keep_picture
+from tests.web.conftest import PATIENCE_MS, check_screen, keep_picture
 
 # Of disputes, in which moderators decide after that: 2 s.
 _STATEMENTS_HOURS = 2 / 3600
@@ -138,7 +138,7 @@ async def moderator(desk: Desk, web_browser: Browser) -> AsyncIterator[Enter]:
                 color_scheme="dark" if theme == "dark" else "light",
             )
             stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(PATIENCE_MS)
             context.on("weberror", lambda error: wrong.append(str(error.error)))
             context.on("console", note)
             page = await context.new_page()
