@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.async_api import Route, expect
 
-from tests.web.conftest import PATIENCE, Person, Visit, conversing
+from tests.web.conftest import PATIENCE_MS, Person, Visit, conversing
 
 # How many things the browser keeps of what was shown.
 _COUNT_SHOWN = """() => new Promise((resolve, reject) => {
@@ -121,7 +121,7 @@ async def test_signing_out_forgets_the_token(visit: Visit) -> None:
     await ann.connected()
     await ann.sees("Hello")
     # It is kept a moment after it is seen.
-    async with asyncio.timeout(PATIENCE / 1000):
+    async with asyncio.timeout(PATIENCE_MS / 1000):
         while await ann.page.evaluate(_COUNT_SHOWN) == 0:
             await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
     await ann.go("settings")
