@@ -63,12 +63,13 @@ def run(
     return done.stdout
 
 
-def run_vitest(*files: Path, folder: Path = LIBRARY, **more: str) -> str:
+def run_vitest(*files: Path, folder: Path = LIBRARY, seconds: float = 100, **more: str) -> str:
     """Run files of TypeScript tests, with `more` in their environment; returns the output.
 
     Raises AssertionError with the output when a test fails, or when there is none.
     """
-    return run("node", MODULES / "vitest" / "vitest.mjs", "run", *files, folder=folder, more=more)
+    vitest = MODULES / "vitest" / "vitest.mjs"
+    return run("node", vitest, "run", *files, folder=folder, seconds=seconds, more=more)
 
 
 def built(folder: Path, made: Iterable[Path], sources: Iterable[Path]) -> Path:

@@ -12,5 +12,5 @@ def test_all_files_pass() -> None:
     """Vitest runs them at once, and tells what fails."""
     # Those of this folder need a server, which another test starts for them.
     files = {path for path in _TESTS.rglob("*.test.ts*") if "edge" not in path.parts}
-    said = run_vitest(*sorted(files))
+    said = run_vitest(*sorted(files), seconds=280)
     assert f"Test Files  {len(files)} passed" in said
