@@ -18,13 +18,14 @@ from messaging_service.operations.presence import ShownPerson, find_shown_people
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.blocks import find_blockers
 from messaging_service.storage.conversations import (
+    conversations_by_pair,
     find_conversation_page,
     find_conversations,
-    find_conversations_by_pair,
 )
 from messaging_service.storage.messages import find_messages_at
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Refusal, check_user, invalid, is_identifier
+from service_kit.storage.bulk_statements import look_up
 from service_kit.storage.writer import Transaction
 
 
@@ -61,7 +62,9 @@ def create_conversation(
         for command, refusal in zip(commands, refusals, strict=True)
     ]
     connection = transaction.connection
-    found = find_conversations_by_pair(connection, [pair for pair in wanted if pair])
+    found = look_up(
+        connection, conversations_by_pair(connection, [pair for pair in wanted if pair])
+    )
     last = find_messages_at(
         connection, [(one.id, one.last_seq) for one in found.values() if one.last_seq]
     )

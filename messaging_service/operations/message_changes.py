@@ -29,6 +29,7 @@ from messaging_service.storage.message_changes import UsedKey
 from service_kit.follow.sanctions import find_forbidden
 from service_kit.idempotency import conflict
 from service_kit.rules import Refusal
+from service_kit.storage.bulk_statements import look_up_all
 from service_kit.storage.writer import Transaction
 
 
@@ -49,9 +50,12 @@ class _Run:
         keys = [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key]
         self.limits = limits
         self.transaction = transaction
-        self.created = storage.find_messages_by_key(connection, keys)
-        self.used = change_storage.find_used_keys(connection, keys)
-        self.messages = storage.find_messages(connection, {one.message_id for one in commands})
+        self.created, self.used, self.messages = look_up_all(
+            connection,
+            storage.messages_by_key(connection, keys),
+            change_storage.used_keys(connection, keys),
+            storage.messages_by_id(connection, {one.message_id for one in commands}),
+        )
         around = {one.conversation_id for one in self.messages.values()}
         found = find_conversations(connection, around)
         self.working_set = WorkingSet(transaction, found.values())

@@ -19,16 +19,18 @@ from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import messages as storage
 from messaging_service.storage.blocks import find_blockers
 from messaging_service.storage.conversations import (
+    conversations_by_id,
+    conversations_by_pair,
     find_conversations,
-    find_conversations_by_pair,
     find_openings,
 )
-from messaging_service.storage.message_changes import find_used_keys
+from messaging_service.storage.message_changes import used_keys
 from service_kit.follow.sanctions import find_forbidden
 from service_kit.idempotency import conflict
 from service_kit.names import CANARY_FROM
 from service_kit.pages import bounded_size
 from service_kit.rules import Refusal, invalid, is_identifier
+from service_kit.storage.bulk_statements import look_up_all
 from service_kit.storage.writer import Transaction
 
 # More than come while an edge watches anew, which then reads what it missed.
@@ -59,13 +61,14 @@ class _MessageCreation:
         self.limits = limits
         self.transaction = transaction
         keys = [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key]
-        self.by_key = storage.find_messages_by_key(connection, keys)
-        self.used = find_used_keys(connection, keys)
-        self.pairs = find_conversations_by_pair(
-            connection, [(*order(one.actor, one.to), one.subject) for one in commands if one.to]
-        )
-        found = find_conversations(
-            connection, [one.conversation_id for one in commands if one.conversation_id]
+        pairs = [(*order(one.actor, one.to), one.subject) for one in commands if one.to]
+        ids = [one.conversation_id for one in commands if one.conversation_id]
+        self.by_key, self.used, self.pairs, found = look_up_all(
+            connection,
+            storage.messages_by_key(connection, keys),
+            used_keys(connection, keys),
+            conversations_by_pair(connection, pairs),
+            conversations_by_id(connection, ids),
         )
         self.working_set = WorkingSet(transaction, (*found.values(), *self.pairs.values()))
         opening = [
@@ -183,8 +186,7 @@ def create_message(
         creation.create(command) if refusal is None else refusal
         for command, refusal in zip(commands, refusals, strict=True)
     ]
-    creation.working_set.store()
-    storage.insert_messages(transaction.connection, creation.created)
+    creation.working_set.store(creation.created)
     forget_canaries(transaction.connection, creation.created)
     if presence and not limits.presence_to_strangers and creation.answered:
         tell_answered(transaction, creation.answered)

@@ -13,15 +13,15 @@ from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.presence import tell_answered
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.change_times import take_times
-from messaging_service.storage.conversations import find_conversations
+from messaging_service.storage.conversations import conversations_by_id
 from messaging_service.storage.messages import (
-    find_messages_by_key,
     find_messages_of_service,
-    insert_messages,
+    messages_by_key,
     update_messages,
 )
 from service_kit.follow.positions import advance
 from service_kit.rules import Position
+from service_kit.storage.bulk_statements import look_up_all
 from service_kit.storage.writer import Transaction
 
 NEGOTIATION = "negotiation"
@@ -51,8 +51,11 @@ def add_service_events(
     ]
     told = [one for events in fresh for one in events]
     # Another epoch of negotiation is told from its beginning.
-    stored = find_messages_by_key(connection, [(event.by, event.key) for _, event in told])
-    found = find_conversations(connection, [conversation for conversation, _ in told])
+    stored, found = look_up_all(
+        connection,
+        messages_by_key(connection, [(event.by, event.key) for _, event in told]),
+        conversations_by_id(connection, [conversation for conversation, _ in told]),
+    )
     working_set = WorkingSet(transaction, found.values())
     created: list[Message] = []
     answered: list[tuple[Conversation, Conversation]] = []
@@ -88,8 +91,7 @@ def add_service_events(
                 tuple(one.version for one in sides),
             )
             transaction.emit(shown_to, MessageCreated(message, unread, versions, ""))
-    working_set.store()
-    insert_messages(connection, created)
+    working_set.store(created)
     if presence:
         tell_answered(transaction, answered)
     if retitled:

@@ -1,6 +1,6 @@
 """The conversations that a list of commands concerns, as found and as they become."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from uuid_utils import uuid7
 
@@ -9,7 +9,9 @@ from messaging_service.domain.message_changes import count_tombstone
 from messaging_service.domain.messages import Message
 from messaging_service.domain.refusals import conversation_not_found
 from messaging_service.storage import conversations as storage
+from messaging_service.storage.messages import insertion_of
 from service_kit.rules import Refusal
+from service_kit.storage.bulk_statements import bulk_write
 from service_kit.storage.writer import Transaction
 
 
@@ -59,13 +61,17 @@ class WorkingSet:
         self.change(changed)
         return changed
 
-    def store(self) -> None:
-        """Write all that is new; before the messages in it."""
+    def store(self, created: Sequence[Message] = ()) -> None:
+        """Write all that is new, with the messages that were created in it."""
         changed = self._changed - self._opened
         if self._opened or changed:
             self._transaction.touch()
         connection = self._transaction.connection
         storage.insert_conversations(connection, [self.by_id[one] for one in sorted(self._opened)])
-        storage.update_conversations(connection, [self.by_id[one] for one in sorted(changed)])
         rarely = self._changed_rarely - self._opened
         storage.update_rarely(connection, [self.by_id[one] for one in sorted(rarely)])
+        bulk_write(
+            connection,
+            storage.update_of([self.by_id[one] for one in sorted(changed)]),
+            insertion_of(created),
+        )

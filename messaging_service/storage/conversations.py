@@ -1,6 +1,6 @@
 """Statements of conversations. Each goes through an index, and none sorts a page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, select, text, tuple_
@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, select, text, tup
 from messaging_service.domain.conversations import Conversation, Side
 from messaging_service.storage.tables import conversations
 from service_kit.storage.bulk_statements import (
+    Lookup,
+    Update,
     among_given,
     bulk_insert,
     bulk_update,
@@ -15,6 +17,7 @@ from service_kit.storage.bulk_statements import (
     give_rows,
     give_values,
     given_rows,
+    look_up,
 )
 from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
@@ -109,24 +112,34 @@ HOT_STATEMENTS = {
 """By name, so that their query plans can be looked at."""
 
 
+def conversations_by_id(
+    connection: Connection, ids: Iterable[str]
+) -> Lookup[dict[str, Conversation]]:
+    """The conversations with any of these ids."""
+    wanted = set(ids)
+
+    def read(rows: Sequence[Any]) -> dict[str, Conversation]:
+        return {row.id: _conversation(row) for row in rows}
+
+    return Lookup(_BY_IDS, give_values(connection, "ids", wanted) if wanted else None, read)
+
+
 def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, Conversation]:
     """Find conversations by id."""
-    wanted = set(ids)
-    if not wanted:
-        return {}
-    rows = fetch(connection, _BY_IDS, give_values(connection, "ids", wanted))
-    return {row.id: _conversation(row) for row in rows}
+    return look_up(connection, conversations_by_id(connection, ids))
 
 
-def find_conversations_by_pair(
+def conversations_by_pair(
     connection: Connection, pairs: Iterable[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], Conversation]:
-    """Find conversations by (first user, second user, subject)."""
+) -> Lookup[dict[tuple[str, str, str], Conversation]]:
+    """The conversations with any of these (first user, second user, subject)."""
     wanted = set(pairs)
-    if not wanted:
-        return {}
-    found = map(_conversation, fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted)))
-    return {(one.first.user, one.second.user, one.subject): one for one in found}
+
+    def read(rows: Sequence[Any]) -> dict[tuple[str, str, str], Conversation]:
+        found = map(_conversation, rows)
+        return {(one.first.user, one.second.user, one.subject): one for one in found}
+
+    return Lookup(_BY_PAIRS, give_rows(connection, "rows", wanted) if wanted else None, read)
 
 
 def find_conversations_between(
@@ -173,13 +186,13 @@ def insert_conversations(connection: Connection, opened: Iterable[Conversation])
     bulk_insert(connection, conversations, _COLUMNS, rows)
 
 
-def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
-    """Store the new state of conversations that stand already, without what changes rarely."""
+def update_of(changed: Iterable[Conversation]) -> Update:
+    """The new state of conversations that stand already, without what changes rarely."""
     rows = [
         (*one[_CHANGING:_FIRST_SIDE], *one.first[1:_RARE], *one.second[1:_RARE], one.id)
         for one in changed
     ]
-    bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
+    return Update(conversations, "id", _CHANGING_COLUMNS, rows)
 
 
 def differ_rarely(before: Conversation, after: Conversation) -> bool:

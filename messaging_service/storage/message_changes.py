@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 from uuid_utils import uuid7
@@ -10,6 +10,7 @@ from uuid_utils import uuid7
 from messaging_service.domain.message_changes import Version
 from messaging_service.storage.tables import idempotency_keys, message_versions, removed_messages
 from service_kit.storage.bulk_statements import (
+    Lookup,
     among_given,
     bulk_insert,
     fetch,
@@ -51,15 +52,16 @@ HOT_STATEMENTS = {"used keys": _KEYS, "versions by message": _VERSIONS}
 """By name, so that their query plans can be looked at."""
 
 
-def find_used_keys(
-    connection: Connection, wanted: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], UsedKey]:
-    """Find used keys by (actor, key)."""
-    rows = set(wanted)
-    if not rows:
-        return {}
-    found = map(UsedKey._make, fetch(connection, _KEYS, give_rows(connection, "rows", rows)))
-    return {(one.actor, one.idempotency_key): one for one in found}
+def used_keys(
+    connection: Connection, keys: Iterable[tuple[str, str]]
+) -> Lookup[dict[tuple[str, str], UsedKey]]:
+    """The used keys among these (actor, key)."""
+    wanted = set(keys)
+
+    def read(rows: Sequence[Any]) -> dict[tuple[str, str], UsedKey]:
+        return {(one.actor, one.idempotency_key): one for one in map(UsedKey._make, rows)}
+
+    return Lookup(_KEYS, give_rows(connection, "rows", wanted) if wanted else None, read)
 
 
 def find_versions(connection: Connection, ids: Iterable[str]) -> dict[str, list[Version]]:

@@ -30,13 +30,15 @@ from messaging_service.storage.tables import (
 )
 from service_kit.pages import NEWEST
 from service_kit.storage.bulk_statements import (
+    Insertion,
+    Lookup,
     among_given,
-    bulk_insert,
     bulk_update,
     fetch,
     give_rows,
     give_values,
     given_rows,
+    look_up,
 )
 
 
@@ -189,15 +191,17 @@ def find_messages_at(
     return {(message.conversation_id, message.seq): message for message in found}
 
 
-def find_messages_by_key(
+def messages_by_key(
     connection: Connection, keys: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], Message]:
-    """Find messages by (sender, idempotency key)."""
+) -> Lookup[dict[tuple[str, str], Message]]:
+    """The messages with any of these (sender, idempotency key)."""
     wanted = set(keys)
-    if not wanted:
-        return {}
-    found = map(Message._make, fetch(connection, _BY_KEYS, give_rows(connection, "rows", wanted)))
-    return {(message.sender, message.idempotency_key or ""): message for message in found}
+
+    def read(rows: Sequence[Any]) -> dict[tuple[str, str], Message]:
+        found = map(Message._make, rows)
+        return {(message.sender, message.idempotency_key or ""): message for message in found}
+
+    return Lookup(_BY_KEYS, give_rows(connection, "rows", wanted) if wanted else None, read)
 
 
 def find_messages_of_service(
@@ -212,10 +216,18 @@ def find_messages_of_service(
     ]
 
 
+def messages_by_id(connection: Connection, ids: Iterable[str]) -> Lookup[dict[str, Message]]:
+    """The messages with any of these ids."""
+
+    def read(rows: Sequence[Any]) -> dict[str, Message]:
+        return {message.id: message for message in map(Message._make, rows)}
+
+    return Lookup(_BY_IDS, give_values(connection, "ids", set(ids)), read)
+
+
 def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:
     """Find messages by id."""
-    rows = fetch(connection, _BY_IDS, give_values(connection, "ids", set(ids)))
-    return {message.id: message for message in map(Message._make, rows)}
+    return look_up(connection, messages_by_id(connection, ids))
 
 
 def find_messages_before(
@@ -282,10 +294,10 @@ def count_tombstones(
     return int(found)
 
 
-def insert_messages(connection: Connection, created: Sequence[Message]) -> None:
-    """Store new messages."""
+def insertion_of(created: Sequence[Message]) -> Insertion:
+    """New messages, to be stored."""
     rows = [one[: len(_CREATED_COLUMNS)] for one in created]
-    bulk_insert(connection, messages, _CREATED_COLUMNS, rows)
+    return Insertion(messages, _CREATED_COLUMNS, rows)
 
 
 def delete_messages_before(connection: Connection, conversation_id: str, seq: int) -> None:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
-from messaging_service.storage.messages import insert_messages
 from service_kit.service import migrate
+from service_kit.storage.bulk_statements import bulk_write
 from service_kit.storage.clock import read_position, take_position
 from service_kit.storage.migrations import check
 from tests.support.postgresql import Postgresql, cut_commits
@@ -131,14 +131,13 @@ async def test_a_connection_cut_in_a_transaction_stores_nothing(
 ) -> None:
     """pg_terminate_backend between two statements: UNAVAILABLE, no trace of it, and it goes on."""
     await client.say("a", to="b")
-    insert = insert_messages
 
     def cut(*arguments: Any) -> None:
         postgresql.cut_writer(settings.database_url)
-        insert(*arguments)
+        bulk_write(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("messaging_service.storage.messages.insert_messages", cut)
+        patched.setattr("messaging_service.operations.working_set.bulk_write", cut)
         await refused(
             client.say("a", to="b", idempotency_key="k"), UNAVAILABLE, "STORAGE_UNAVAILABLE"
         )

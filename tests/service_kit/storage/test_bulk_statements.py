@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, select
+from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, literal, null, select
 from sqlalchemy.exc import IntegrityError
 
 from service_kit.storage import engines
 from service_kit.storage.bulk_statements import (
+    Insertion,
+    Lookup,
+    Update,
     among_given,
     bulk_insert,
     bulk_update,
+    bulk_write,
     give_rows,
     give_values,
     given_rows,
+    look_up_all,
 )
 from tests.support.serving import opened
 
@@ -62,6 +67,29 @@ def test_lists_of_rows_are_parameters(engine: Engine) -> None:
             assert set(found.scalars()) == expected
 
 
+def test_queries_that_are_asked_together_find_what_each_finds_alone(engine: Engine) -> None:
+    """Every sign, the widest numbers, truth and nothing come as they are, each to its own query."""
+    among = among_given(words.c.word, "wanted")
+    rows, match = given_rows("rows", (words.c.word, words.c.number))
+    large = literal(2**63 - 1, BigInteger)
+    of_words = select(words.c.word, large, words.c.number > 0, null()).where(among)
+    of_rows = select(words.c.number).select_from(rows.join(words, match))
+    with engine.connect() as connection, connection.begin():
+        found = look_up_all(
+            connection,
+            Lookup(of_words, give_values(connection, "wanted", AWKWARD), sorted),
+            Lookup(of_words, None, list),
+            Lookup(of_words, give_values(connection, "wanted", ["absent"]), list),
+            Lookup(of_rows, give_rows(connection, "rows", [("", 0), ("a,b", 5)]), sorted),
+        )
+    assert found == [
+        sorted((word, 2**63 - 1, number > 0, None) for number, word in enumerate(AWKWARD)),
+        [],
+        [],
+        [(0,), (5,)],
+    ]
+
+
 def test_bulk_updates_change_each_row_to_its_own(engine: Engine) -> None:
     with engine.begin() as connection:
         rows = [(-number, word) for number, word in enumerate(AWKWARD)]
@@ -70,6 +98,26 @@ def test_bulk_updates_change_each_row_to_its_own(engine: Engine) -> None:
         assert {(-number, word) for word, number in found} == {
             (number, word) for number, word in enumerate(AWKWARD)
         }
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_writes_to_several_tables_are_made_together(engine: Engine, count: int) -> None:
+    """Each row of each table, and none by a write that has none."""
+    more = words.to_metadata(MetaData(), name="more")
+    rows = [(word, -number) for number, word in enumerate(AWKWARD[:count], 1)]
+    with engine.begin() as connection:
+        more.create(connection)
+        bulk_write(
+            connection,
+            Insertion(more, ("word", "number"), rows),
+            Update(words, "word", ("number",), [(number, word) for word, number in rows]),
+            Insertion(more, ("word", "number"), []),
+        )
+        for table in (words, more):
+            found = connection.execute(
+                select(table.c.word, table.c.number).where(table.c.number < 0)
+            )
+            assert {(word, number) for word, number in found} == set(rows)
 
 
 def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
