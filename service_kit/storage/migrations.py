@@ -8,6 +8,7 @@ when nobody serves. Which programs may serve a database stands in it, by their n
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,12 @@ def _configuration(directory: Path) -> Config:
     return configuration
 
 
+@cache
+def _script(directory: Path) -> ScriptDirectory:
+    """The migrations in `directory`, which are loaded once: a start looks at them several times."""
+    return ScriptDirectory.from_config(_configuration(directory))
+
+
 def add_served_by(metadata: MetaData) -> Table:
     """Make the note of who may serve a table of `metadata`, the tables of a service."""
     return _served_by.to_metadata(metadata)
@@ -66,7 +73,7 @@ def upgrade(engine: Engine, directory: Path, seconds: float = 0) -> None:
     nothing but additions is; otherwise whoever serves it gets so many seconds to end. A database
     that is newer, and lets this program serve, stays as it is. Raises DatabaseInUse.
     """
-    script = ScriptDirectory.from_config(_configuration(directory))
+    script = _script(directory)
     with engine.connect() as connection:
         if not _pending(connection, script):
             return
@@ -91,7 +98,7 @@ def check(engine: Engine, directory: Path) -> None:
     """Raise NotMigrated unless the database stands at the newest migration in `directory`, or at a
     later one that only added to it.
     """
-    script = ScriptDirectory.from_config(_configuration(directory))
+    script = _script(directory)
     with engine.connect() as connection:
         if _pending(connection, script):
             raise NotMigrated(
@@ -102,7 +109,7 @@ def check(engine: Engine, directory: Path) -> None:
 
 def fitting(directory: Path) -> Callable[[Any], bool]:
     """Make the function that tells, by a cursor of the driver, whether this program may serve."""
-    heads = set(_heads(ScriptDirectory.from_config(_configuration(directory))))
+    heads = set(_heads(_script(directory)))
 
     def fits(cursor: Any) -> bool:
         cursor.execute(_IS_NOTED)
