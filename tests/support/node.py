@@ -63,7 +63,12 @@ def run(
     return done.stdout
 
 
-def run_vitest(*files: Path, folder: Path = LIBRARY, seconds: float = 100, **more: str) -> str:
+def run_vitest(
+    *files: Path,
+    folder: Path = LIBRARY,
+    seconds: float = 100,
+    more: Mapping[str, str] = _NOTHING,
+) -> str:
     """Run files of TypeScript tests, with `more` in their environment; returns the output.
 
     Raises AssertionError with the output when a test fails, or when there is none.

@@ -57,4 +57,4 @@ def _answering(moderator: Moderator) -> Answering:
 @pytest.mark.parametrize("file", _FILES, ids=lambda path: path.name)
 async def test_file_passes(file: Path, environment: dict[str, str]) -> None:
     """Vitest runs all tests of the file; what fails is shown as vitest tells it."""
-    await asyncio.to_thread(lambda: run_vitest(file, folder=LIBRARY, **environment))
+    await asyncio.to_thread(lambda: run_vitest(file, more=environment))
