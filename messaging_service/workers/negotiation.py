@@ -66,8 +66,16 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
         resources.readers,
         apply,
         metrics,
+        concerns=_concerns,
         tracing=resources.tracing,
         patience_seconds=resources.leases.patience_seconds,
+    )
+
+
+def _concerns(event: pb.Event) -> bool:
+    return (
+        which(event, "event") == "service_changed"
+        and event.service_changed.event.cause not in _UNTOLD
     )
 
 
@@ -76,9 +84,7 @@ async def _apply(
 ) -> None:
     told = tuple(
         (changed.conversation_id, _service_event(changed))
-        for event in events
-        if which(event, "event") == "service_changed"
-        and (changed := event.service_changed.event).cause not in _UNTOLD
+        for changed in (one.service_changed.event for one in events)
     )
     (outcome,) = await writer.submit(add, (ServiceEvents(position, told),))
     for event in accepted(outcome):

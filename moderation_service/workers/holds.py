@@ -36,6 +36,11 @@ _HELD = "held"
 _logger = structlog.get_logger(__name__)
 
 
+def concerns(event: pb.Event) -> bool:
+    """Tell whether an event of negotiation may be about a hold that was placed."""
+    return which(event, "event") == "service_changed" and event.service_changed.event.cause == _HELD
+
+
 class Followed(NamedTuple):
     """A revision of negotiation, and the commands that follow from it."""
 
@@ -82,12 +87,11 @@ class Holds:
         )
 
     async def apply(self, position: Position, events: Sequence[pb.Event]) -> None:
-        """Apply what happened in one revision. Raises AioRpcError while negotiation is away."""
-        told = [
-            one.service_changed.event for one in events if which(one, "event") == "service_changed"
-        ]
+        """Apply the events of one revision that concern holds. Raises AioRpcError while negotiation
+        is away.
+        """
         tasks: list[AnyTask] = []
-        for service in dict.fromkeys(one.service_id for one in told if one.cause == _HELD):
+        for service in dict.fromkeys(one.service_changed.event.service_id for one in events):
             # The event does not name the dispute, and may be about a hold of long ago.
             shown = await self._negotiation.get_service(service)
             if shown.HasField("hold"):

@@ -23,7 +23,7 @@ from moderation_service.storage import targets
 from moderation_service.storage.tables import FORGETTINGS
 from moderation_service.workers.audit import AuditWatch
 from moderation_service.workers.gauges import Gauges
-from moderation_service.workers.holds import NEGOTIATION, Holds
+from moderation_service.workers.holds import NEGOTIATION, Holds, concerns
 from moderation_service.workers.reconciler import Reconciler
 from moderation_service.workers.revocations import forgetting
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
@@ -208,6 +208,7 @@ def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Followe
         resources.readers,
         holds.apply,
         metrics,
+        concerns=concerns,
         tracing=resources.tracing,
         patience_seconds=resources.leases.patience_seconds,
     )

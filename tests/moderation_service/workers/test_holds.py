@@ -12,7 +12,7 @@ from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 from moderation_service.clients.negotiation import Negotiation
 from moderation_service.domain.dispute.commands import HoldRefused, HoldUnresolvable
 from moderation_service.operations.tasks import AnyAnswer
-from moderation_service.workers.holds import NEGOTIATION, Holds
+from moderation_service.workers.holds import NEGOTIATION, Holds, concerns
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.authentication.callers import Caller
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
@@ -64,7 +64,14 @@ async def following(stored: Sagas, between: Proxy) -> Following:
                 NegotiationServiceStub,
             )
             follower = Follower(
-                "moderation", source, stored.readers, holds.apply, FollowerMetrics(registry)
+                "moderation",
+                source,
+                stored.readers,
+                holds.apply,
+                FollowerMetrics(registry),
+                concerns=concerns,
+                # A mere position at once, by which the tests tell how far it has come.
+                progress_revisions=1,
             )
             tasks = [asyncio.create_task(one) for one in (follower.run(), reconciler.run())]
             try:
@@ -104,8 +111,6 @@ async def caught_up(stored: Sagas, peers: Peers) -> None:
         found = await stored.readers.run(read_followed, NEGOTIATION)
         return found is not None and tuple(found) >= (position.epoch, position.revision)
 
-    # The position alone is stored now and then; what happens next brings it along.
-    await peers.propose("nobody", "else")
     await eventually(reached)
 
 

@@ -56,6 +56,25 @@ async def test_what_was_and_what_comes_is_applied_in_order(
     assert following.measured("live") == 0
 
 
+async def test_what_concerns_nobody_here_is_not_stored(
+    own: TallyResources, tally: RunningTally
+) -> None:
+    """A revision without anything that concerns the follower is no transaction of its own."""
+    following = Following(own, tally.target, concerns=lambda one: one.added.name == "apples")
+    async with following.running():
+        assert await following.next() == (0, [], True)
+        await following.live()
+        await tally.add("pears", 2)
+        await tally.add("apples", 4)
+        assert await following.next() == (2, [4], True)
+        await tally.add("pears", 8)
+        await until(lambda: following.measured("revision") == 3, 20)
+        assert await following.stored() == tally.resources.hub.position._replace(revision=2)
+    again = Following(own, tally.target, concerns=lambda one: one.added.name == "pears")
+    async with again.running():
+        assert await again.next() == (3, [8], True)
+
+
 async def test_it_goes_on_from_where_it_was(following: Following, tally: RunningTally) -> None:
     """Changes made while it did not run are read, page by page, and none again."""
     async with following.running():
