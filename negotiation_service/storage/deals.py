@@ -14,6 +14,7 @@ from negotiation_service.storage.documents import dump_deal, dump_event, load_de
 from service_kit.storage.bulk_statements import (
     bulk_insert,
     bulk_update,
+    change,
     fetch,
     give_rows,
     give_values,
@@ -236,7 +237,7 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
     if not deals:
         return
     ids = give_values(connection, "ids", [deal.id for deal in deals])
-    connection.execute(statements.FORGET_TIMERS, ids)
+    change(connection, statements.FORGET_TIMERS, ids)
     rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in running_timers(deal)]
     bulk_insert(connection, tables.service_timers, tuple(tables.service_timers.c.keys()), rows)
 

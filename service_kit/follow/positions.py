@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from service_kit.rules import Position
+from service_kit.storage.bulk_statements import change, fetch
 from service_kit.storage.engines import TEXT
 from service_kit.storage.writer import StorageUnavailable, Transaction
 
@@ -64,8 +65,8 @@ def add_positions(metadata: MetaData) -> Table:
 
 def read_followed(connection: Connection, source: str) -> Position | None:
     """Tell how far `source` was followed; None if it never was."""
-    row = connection.execute(_READ, {"the_source": source}).one_or_none()
-    return None if row is None else Position(row.epoch, row.revision)
+    found = fetch(connection, _READ, {"the_source": source})
+    return Position(*found[0]) if found else None
 
 
 def advance(transaction: Transaction, source: str, position: Position) -> bool:
@@ -89,5 +90,5 @@ def advance(transaction: Transaction, source: str, position: Position) -> bool:
     if stored is None:
         connection.execute(insert(_positions).values(source=source, **position._asdict()))
     else:
-        connection.execute(_MOVE, {"the_source": source, **position._asdict()})
+        change(connection, _MOVE, {"the_source": source, **position._asdict()})
     return True

@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
@@ -54,6 +55,19 @@ def fetch(
     sql, parameters, row = _query_sql(statement, connection.dialect)
     values = [given.get(name, fixed) for name, fixed in parameters]
     return [*map(row, run(connection, sql, values).fetchall())]
+
+
+def change(connection: Connection, statement: UpdateBase, given: Mapping[str, Any]) -> int:
+    """Run a statement that changes or deletes rows, as `fetch` runs a query; counts the rows."""
+    sql, parameters = _change_sql(statement, connection.dialect)
+    values = [given.get(name, fixed) for name, fixed in parameters]
+    return int(run(connection, sql, values).rowcount)
+
+
+@lru_cache(maxsize=64)
+def _change_sql(statement: UpdateBase, dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup)
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, literal, null, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    MetaData,
+    Table,
+    delete,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from service_kit.storage import engines
@@ -15,6 +26,8 @@ from service_kit.storage.bulk_statements import (
     bulk_insert,
     bulk_update,
     bulk_write,
+    change,
+    fetch,
     give_rows,
     give_values,
     given_rows,
@@ -118,6 +131,17 @@ def test_writes_to_several_tables_are_made_together(engine: Engine, count: int) 
                 select(table.c.word, table.c.number).where(table.c.number < 0)
             )
             assert {(word, number) for word, number in found} == set(rows)
+
+
+def test_changes_count_their_rows(engine: Engine) -> None:
+    """A statement that deletes or changes rows, with a list of values and one that is fixed."""
+    some = among_given(words.c.word, "wanted")
+    with engine.connect() as connection, connection.begin():
+        given = give_values(connection, "wanted", ["", '"', "absent"])
+        assert change(connection, update(words).where(some).values(number=-1), given) == 2
+        assert change(connection, delete(words).where(some, words.c.number == -1), given) == 2
+        assert change(connection, delete(words).where(some), given) == 0
+        assert len(fetch(connection, select(words.c.word), {})) == len(AWKWARD) - 2
 
 
 def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
