@@ -7,9 +7,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from hashlib import sha256
 from inspect import get_annotations
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from service_kit.rules import Refusal
 
@@ -43,11 +44,20 @@ def fingerprint(command: IdempotentCommand) -> str:
 
     Fingerprints are stored: to rename a class or a field makes stored keys conflict.
     """
-    own = get_annotations(type(command))
-    said = {one.name: getattr(command, one.name) for one in fields(command) if one.name in own}
-    name = command.NAME or type(command).__name__
-    words = json.dumps([name, said], sort_keys=True, default=asdict)
+    kind: Any = type(command)
+    said = {name: getattr(command, name) for name in _said_by_clients(kind)}
+    words = _encode([command.NAME or kind.__name__, said])
     return sha256(words.encode()).hexdigest()
+
+
+# Made once: to make it, and to look at the class, cost more than to encode a command.
+_encode = json.JSONEncoder(sort_keys=True, default=asdict).encode
+
+
+@cache
+def _said_by_clients(kind: type[Any]) -> tuple[str, ...]:
+    own = get_annotations(kind)
+    return tuple(one.name for one in fields(kind) if one.name in own)
 
 
 def conflict() -> Refusal:
