@@ -148,15 +148,12 @@ def evolve(deal: entities.Deal | None, event: Event) -> entities.Deal:
     """Apply an event, which is a fact: nothing is checked here."""
     if deal is None:
         return _create(event)
-    changed = replace(
-        deal,
-        seq=event.seq,
-        state=event.state,
-        withheld=_withheld(deal, event),
-        **_changes(deal, event),
-    )
+    changes = _changes(deal, event)
     if event.state in entities.FINAL:
-        changed = replace(changed, offer=None, cancellation=None)
+        changes |= {"offer": None, "cancellation": None}
+    changed = replace(
+        deal, seq=event.seq, state=event.state, withheld=_withheld(deal, event), **changes
+    )
     return replace(changed, deadlines=_deadlines(deal, changed, event))
 
 

@@ -1,10 +1,10 @@
 """Permissions: which transition a command may take, and what a party is allowed to do now."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 from negotiation_service.domain import commands
 from negotiation_service.domain.decision import settle
-from negotiation_service.domain.entities import Deal, Money
+from negotiation_service.domain.entities import Deal, Money, State
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.guards import Attempt, CommandType
 from negotiation_service.domain.limits import Limits
@@ -23,6 +23,7 @@ TERMINATION_STEPS = {
     commands.TerminationOutcome.REOPENED: Step.REOPEN,
     commands.TerminationOutcome.CANCELLED: Step.CANCEL,
 }
+_OF_NO_PARTY = (commands.PlaceHold, commands.ResolveHold, commands.FireTimers)
 _NOT_FOR_ACTOR = {
     Who.OTHER: Refusal(Reason.OWN_OFFER, "only the other party can accept or decline an offer"),
     Who.PROPOSER: Refusal(
@@ -53,19 +54,33 @@ def find_transition(step: Step, attempt: Attempt[Deal, CommandType]) -> Transiti
     if not rows:
         message = f"a service that is {attempt.deal.state} does not allow this"
         return Refusal(Reason.INVALID_STATE, message)
-    capacities = _capacities(attempt.deal, attempt.command)
-    fitting = next((row for row in rows if row.who in capacities), None)
-    for guard in (fitting or rows[0]).guards:
+    fitting = _first_for(rows, _capacities(attempt.deal, attempt.command))
+    return _first_refusal(fitting or rows[0], attempt) or fitting or _NOT_FOR_ACTOR[rows[0].who]
+
+
+def _first_for(rows: Sequence[Transition], capacities: Set[Who]) -> Transition | None:
+    """Find the first row that is for somebody of these capacities."""
+    for row in rows:
+        if row.who in capacities:
+            return row
+    return None
+
+
+def _first_refusal(row: Transition, attempt: Attempt[Deal, CommandType]) -> Refusal | None:
+    for guard in row.guards:
         if refusal := guard(attempt):
             return refusal
-    return fitting or _NOT_FOR_ACTOR[rows[0].who]
+    return None
 
 
 def _capacities(deal: Deal, command: commands.Command) -> set[Who]:
     """Give the capacities of a command's sender in the deal as it stands."""
-    if isinstance(command, commands.PlaceHold | commands.ResolveHold | commands.FireTimers):
+    if isinstance(command, _OF_NO_PARTY):
         return {Who.MODERATION}
-    actor = command.actor
+    return _capacities_of_party(deal, command.actor)
+
+
+def _capacities_of_party(deal: Deal, actor: str) -> set[Who]:
     capacities = {Who.EITHER, Who.PROVIDER if actor == deal.provider else Who.CLIENT}
     if deal.offer:
         capacities.add(Who.PROPOSER if deal.offer.by == actor else Who.OTHER)
@@ -75,6 +90,7 @@ def _capacities(deal: Deal, command: commands.Command) -> set[Who]:
 
 
 _RESTRICTED = Facts("a sanction does not allow this")
+_Make = Callable[[Deal, str], commands.Command]
 
 
 def allowed_actions(
@@ -88,29 +104,54 @@ def allowed_actions(
         return ()
     deal = settle(deal, now, limits).deal
     facts = _RESTRICTED if actor in restricted else NO_FACTS
-    found = [
-        find_transition(step, Attempt(deal, (), command, facts, now, limits))
-        for step, command in _possible_commands(deal, actor)
+    capacities = _capacities_of_party(deal, actor)
+    if limits.moderation:
         # A hold is placed for a dispute, which moderation takes.
-        if limits.moderation or step is not Step.PLACE_HOLD
-    ]
-    return tuple(one.action for one in found if isinstance(one, Transition))
+        capacities.add(Who.MODERATION)
+    actions: list[str] = []
+    # Both parties are shown this with each event. To make every command, whatever the state and
+    # the capacity, was a quarter of what this service spent on a deal.
+    for rows, make in _POSSIBLE[deal.state]:
+        row = _first_for(rows, capacities)
+        if row is None:
+            continue
+        attempt = Attempt(deal, (), make(deal, actor), facts, now, limits)
+        if not _first_refusal(row, attempt):
+            actions.append(row.action)
+    return tuple(actions)
 
 
-def _possible_commands(deal: Deal, actor: str) -> list[tuple[Step, commands.Command]]:
-    """Make every command that a party can send, with the live offer named rightly."""
-    number = deal.offer.number if deal.offer else 0
-    price = Money(deal.offer.price if deal.offer else 1, deal.currency)
-    return [
-        (Step.EDIT_PRICE, commands.EditPrice(actor, deal.id, price, number)),
-        *(
-            (step, commands.EndNegotiation(actor, deal.id, outcome, number, price))
-            for outcome, step in NEGOTIATION_STEPS.items()
-        ),
-        *(
-            (step, commands.TerminateService(actor, deal.id, outcome))
-            for outcome, step in TERMINATION_STEPS.items()
-        ),
-        (Step.SUBMIT_NOTE, commands.SubmitNote(actor, deal.id, 5)),
-        (Step.PLACE_HOLD, commands.PlaceHold(deal.id, "dispute", actor)),
-    ]
+def _live_price(deal: Deal) -> Money:
+    return Money(deal.offer.price if deal.offer else 1, deal.currency)
+
+
+def _live_number(deal: Deal) -> int:
+    return deal.offer.number if deal.offer else 0
+
+
+def _end_negotiation(outcome: commands.NegotiationOutcome) -> _Make:
+    return lambda deal, actor: commands.EndNegotiation(
+        actor, deal.id, outcome, _live_number(deal), _live_price(deal)
+    )
+
+
+def _terminate_service(outcome: commands.TerminationOutcome) -> _Make:
+    return lambda deal, actor: commands.TerminateService(actor, deal.id, outcome)
+
+
+_COMMANDS: Mapping[Step, _Make] = {
+    Step.EDIT_PRICE: lambda deal, actor: commands.EditPrice(
+        actor, deal.id, _live_price(deal), _live_number(deal)
+    ),
+    **{step: _end_negotiation(outcome) for outcome, step in NEGOTIATION_STEPS.items()},
+    **{step: _terminate_service(outcome) for outcome, step in TERMINATION_STEPS.items()},
+    Step.SUBMIT_NOTE: lambda deal, actor: commands.SubmitNote(actor, deal.id, 5),
+    Step.PLACE_HOLD: lambda deal, actor: commands.PlaceHold(deal.id, "dispute", actor),
+}
+"""Every command that a party can send, with the live offer named rightly."""
+
+_POSSIBLE = {
+    state: tuple((rows, make) for step, make in _COMMANDS.items() if (rows := rows_of(step, state)))
+    for state in State
+}
+"""What the table has for each state: the rows of a step, and its command."""
