@@ -14,7 +14,9 @@ _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
 
 
 def _service(given: Snapshot) -> pb.Service:
-    return cut_to_fit(translation.service(given), "description", "notes", "cancellation")
+    shown = pb.Service()
+    shown.CopyFrom(translation.service(given))
+    return cut_to_fit(shown, "description", "notes", "cancellation")
 
 
 FAILURES = Failures(

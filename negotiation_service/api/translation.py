@@ -1,6 +1,7 @@
 """Domain objects into messages of the contract."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
@@ -17,7 +18,33 @@ _STATES = Enumeration(pb.State, State)
 
 
 def service(given: views.Snapshot) -> pb.Service:
-    """Translate a service as its reader sees it."""
+    """Translate a service as its reader sees it: once, for the answer to a command and for what it
+    caused. Whatever takes the message copies it, as fields of messages do.
+    """
+    return _service(_Same(given))
+
+
+class _Same:
+    """A view as a key: that object and no other, for to compare two by their fields costs more than
+    to translate them.
+    """
+
+    __slots__ = ("view",)
+
+    def __init__(self, view: views.Snapshot) -> None:
+        self.view = view
+
+    def __hash__(self) -> int:
+        return id(self.view)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.view is other.view
+
+
+# As many as are told and not yet answered.
+@lru_cache(maxsize=1_000)
+def _service(same: _Same) -> pb.Service:
+    given = same.view
     currency, expires = given.currency, given.deadlines.get(Timer.OFFER)
     return pb.Service(
         id=given.service,

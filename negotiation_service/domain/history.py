@@ -1,7 +1,7 @@
 """The history of a deal: its events, numbered, as readers see them and as people are notified."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from negotiation_service.domain import texts
@@ -42,7 +42,8 @@ class Entry(NamedTuple):
 class ServiceChanged:
     """An event with its number; `deal` is how the deal stands after the revision, at `now`.
 
-    `restricted` are the parties whom a sanction restricts when it is told.
+    `restricted` are the parties whom a sanction restricts when it is told. `views` are those of the
+    deal as it stands that were made already, by reader: each is made once for all that show it.
     """
 
     event: Event
@@ -51,6 +52,7 @@ class ServiceChanged:
     now: int
     limits: Limits
     restricted: Collection[str] = ()
+    views: dict[str, Snapshot] = field(default_factory=dict, compare=False, repr=False)
 
     def entry(self, reader: str | None) -> Entry:
         """Show the event to a service (INTERNAL), or, by None, as either party may see it: without
@@ -60,7 +62,11 @@ class ServiceChanged:
 
     def view(self, reader: str) -> Snapshot:
         """Show the deal to a party."""
-        return show(self.deal, reader, self.now, self.limits, self.restricted)
+        view = self.views.get(reader)
+        if view is None:
+            view = show(self.deal, reader, self.now, self.limits, self.restricted)
+            self.views[reader] = view
+        return view
 
 
 Notification = tuple[tuple[str, ...], ServiceChanged]

@@ -115,6 +115,9 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
         if isinstance(task.command, CreateService):
             self.opened.append(decision.deal)
         shown = self.show(decision.deal, task.command)
+        if decision.events:
+            # As the events of this deal show it, unless another command changes it yet.
+            self.work.views[decision.deal.id][_reader(task.command)] = shown
         cause = cause_by_command(decision.events)
         due_at = next_due(decision.deal)
         return Answer(shown, cause, decision.events, duplicate=False, next_due=due_at)

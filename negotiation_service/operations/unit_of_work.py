@@ -7,6 +7,7 @@ from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import offer_made, recipients
 from negotiation_service.domain.history import Numbered, ServiceChanged, number_events
 from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.views import Snapshot
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey
 from service_kit.follow.sanctions import Forbidden
@@ -34,6 +35,8 @@ class UnitOfWork:
         self.events: list[Numbered] = []
         # Of each event, the task that led to it, for its trace.
         self.causes: list[object] = []
+        # The views of each deal as it stands by now, by reader; a change begins anew.
+        self.views: dict[str, dict[str, Snapshot]] = {}
 
     def open_deal(self, conversation: str) -> Deal | None:
         """Give the deal of a conversation that is open, or was last."""
@@ -48,6 +51,7 @@ class UnitOfWork:
         self.events += number_events(before, decision.events)
         self.causes += [cause] * len(decision.events)
         self.deals[deal.id] = deal
+        self.views[deal.id] = {}
         if before is None:
             self.created[deal.id] = None
             self.open_deals[deal.conversation] = deal.id
@@ -72,7 +76,9 @@ class UnitOfWork:
         storage.insert_keys(connection, new_keys.items(), revision, transaction.now)
         for (deal, event, number), cause in zip(happened, self.causes, strict=True):
             restricted = restricted_parties(deal, forbidden)
-            notification = ServiceChanged(event, number, deal, transaction.now, limits, restricted)
+            notification = ServiceChanged(
+                event, number, deal, transaction.now, limits, restricted, self.views[deal.id]
+            )
             transaction.emit(recipients(deal, event), notification, cause)
 
 

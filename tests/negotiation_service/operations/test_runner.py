@@ -54,6 +54,22 @@ def test_a_transaction_decides_in_the_order_of_arrival(database: Database) -> No
     assert database.read(read_position).revision == 1
 
 
+def test_a_view_is_made_once_for_the_answer_and_the_events(database: Database) -> None:
+    """Unless another command of the transaction has changed the deal since."""
+    first, second = proposed(), proposed("elsewhere")
+    outcomes = database.run(carry_out, first, second, edited("bob", first.service, 9_000, 1))
+    answers = [one.service for one in outcomes if isinstance(one, Answer)]
+    views = {
+        (event.event.service, event.event.seq): [event.view(one) for one in ("ann", "bob")]
+        for _, _, event in database.events
+    }
+    assert views[second.service, 1][0] is answers[1]
+    assert views[first.service, 2][1] is answers[2]
+    # Both events of the first one show it as it is after the revision.
+    assert views[first.service, 1] == views[first.service, 2]
+    assert answers[0].seq < views[first.service, 1][0].seq == answers[2].seq
+
+
 def test_a_conversation_has_one_open_service(database: Database) -> None:
     """Of several proposals one wins, in one transaction and in several; then the next may come."""
     first, second, elsewhere = proposed(), proposed(actor="bob"), proposed("elsewhere")
