@@ -106,7 +106,7 @@ class Follower:
     stream without a sign of life is given up. After `progress_revisions` a mere position is stored.
     Each that is stored is a revision here: were it a matter of time, two services that follow each
     other would never come to rest. An event that does not `concern` this service is as none: for a
-    service that waits for one kind among many, a transaction for each revision was three quarters
+    service that waits for one kind among many, a transaction for each revision was two thirds
     of what following costs. After `patience` without a stream LeaseLeft is raised, so that
     another process follows; None is never.
     """
