@@ -11,10 +11,10 @@ from edge.cursors import MESSAGING
 from edge.handlers.attach import follow_backends, greet
 from edge.handlers.replay import positions_of, replay_missed
 from edge.sanctions.reader import StandingUnknownError
-from edge.sessions.delivery import Unconfirmed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from edge.sessions.unconfirmed import Unconfirmed
 from edge.translation.status import UNAVAILABLE
 from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import InvalidPayloadError

@@ -125,7 +125,7 @@ def create_msg(session: Session, re: Request, payload: payloads.CreateMsg) -> No
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
     if payload.subject is not UNSET and payload.to is UNSET:
         raise InvalidPayloadError("subject", "goes with to: a conversation has its subject")
-    request = request_of(pb.CreateMessageRequest, payload, session.user, session.id)
+    request = request_of(pb.CreateMessageRequest, payload, session.user, session.originate(re))
 
     def done(result: pb.StoredMessage | Error) -> None:
         if isinstance(result, Error):
@@ -223,7 +223,7 @@ async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks)
 
 async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> None:
     """Edit a message; answered by MSG CHANGED after the commit."""
-    request = request_of(pb.EditMessageRequest, payload, session.user, session.id)
+    request = request_of(pb.EditMessageRequest, payload, session.user, session.originate(re))
     answer = await _change(session, re, Op.EDIT_MSG, request, request.message_id)
     if answer is not None:
         session.answer(re, changed_payload(answer.changed))
@@ -231,7 +231,7 @@ async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> 
 
 async def delete_msg(session: Session, re: Request, payload: payloads.DeleteMsg) -> None:
     """Delete a message; answered by MSG CHANGED after the commit."""
-    request = request_of(pb.DeleteMessageRequest, payload, session.user, session.id)
+    request = request_of(pb.DeleteMessageRequest, payload, session.user, session.originate(re))
     answer = await _change(session, re, Op.DELETE_MSG, request, request.message_id)
     if answer is not None:
         session.answer(re, changed_payload(answer.changed))
@@ -239,7 +239,7 @@ async def delete_msg(session: Session, re: Request, payload: payloads.DeleteMsg)
 
 async def block_user(session: Session, re: Request, payload: payloads.BlockUser) -> None:
     """Block a user or no longer, as the muted may as well; answered by BLOCK USER."""
-    request = request_of(pb.SetBlockRequest, payload, session.user, session.id)
+    request = request_of(pb.SetBlockRequest, payload, session.user, session.originate(re))
     answer = await _change(session, re, Op.BLOCK_USER, request)
     if answer is not None:
         block = payloads.BlockedUser(answer.user, answer.blocked, answer.version)

@@ -7,6 +7,7 @@ from edge.backends.backend import Event
 from edge.cursors import Cursor, Position
 from edge.metrics import Metrics
 from edge.push.hub import Hub
+from edge.push.origins import Own
 from edge.push.render import RENDERERS, note_untold, render
 from parley_protocol.packets import Op
 from parley_protocol.payloads.connection import Resumed
@@ -69,7 +70,10 @@ class Deliverer:
             for user in event.recipients:
                 if only is not None and stored and user not in only:
                     continue
-                sessions = [one for one in users.get(user, ()) if one.id != origin]
+                sessions = users.get(user, ())
+                if origin and sessions:
+                    own = Own(backend, revision, event)
+                    sessions = [one for one in sessions if one.lacks_answer(origin, own)]
                 try:
                     alert = render(backend, event, user) if sessions else None
                     if alert is None:

@@ -8,6 +8,7 @@ import msgspec
 
 from edge.cursors import Cursor, Cursors, Position
 from edge.metrics import Outcomes
+from edge.push.origins import Own
 from edge.push.render import Alert
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import Encoding, Frame, Op
@@ -70,6 +71,8 @@ class HubSession(Protocol):
     def push(self, backend: str, revision: int, alert: Alert) -> None: ...
 
     def push_passing(self, alert: Alert) -> None: ...
+
+    def lacks_answer(self, origin: str, own: Own) -> bool: ...
 
     def start_over(self, backend: str, revision: int, *, everyone: bool) -> bool: ...
 

@@ -6,32 +6,21 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from edge.cursors import HISTORY, MESSAGING, Cursor, Position, later
+from edge.push.origins import UNCERTAIN, Origins
 from edge.push.outbox import Outbox, WriteNow, write_later
-from edge.push.render import Alert
+from edge.push.render import Alert, render
 from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
 from edge.sessions.state import State, follow
+from edge.sessions.unconfirmed import Unconfirmed
 from parley_protocol.errors import Error
 from parley_protocol.packets import Encoding, Format, Frame, Op
 from service_kit.authentication.claims import Principal
-
-
-class Unconfirmed(NamedTuple):
-    """A message whose delivery a PONG has yet to confirm, with a cursor of this revision or later.
-
-    Of a page of history, the `page`th of this socket, the cursor has to be one from after it.
-    """
-
-    revision: int
-    page: int
-    conversation: str
-    seq: int
-
 
 _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})
@@ -50,6 +39,7 @@ class Delivery(ABC):
         "_ahead",
         "_held",
         "_held_bytes",
+        "_origins",
         "_outbox",
         "_pages",
         "_shown_pages",
@@ -92,6 +82,8 @@ class Delivery(ABC):
         self.unconfirmed: deque[Unconfirmed] = _NONE
         # Pages of history that were shown.
         self._shown_pages = 0
+        # Of what this socket changes; None until it changes something.
+        self._origins: Origins | None = None
         # The packets that write from now on; see `part_writes`.
         self.writes = Writes()
         self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed, self.person, write_now)
@@ -192,13 +184,19 @@ class Delivery(ABC):
     def answer(self, re: Request, payload: msgspec.Struct) -> None:
         """Queue the answer to a packet; it is not wanted by whoever gave no id."""
         re.done()
+        if self._origins is not None:
+            self._origins.end(re.origin, lost=False)
         if re.id is not None:
             self.send(re.answer, payload, re=re.id)
 
     def fail(self, re: Request, error: Error) -> None:
-        """Queue an ERROR."""
+        """Queue an ERROR. What was done all the same, though nobody knows, is told as to others."""
         re.failed(error.code)
         self.send(Op.ERROR, error, re=re.id)
+        if self._origins is not None:
+            own = self._origins.end(re.origin, lost=error.code in UNCERTAIN)
+            if own is not None and (alert := render(own.backend, own.event, self.user)):
+                self.push(own.backend, own.revision, alert)
 
     def part_writes(self) -> Awaitable[None] | None:
         """Part what the client writes from now on from what it has written. Returns what is done

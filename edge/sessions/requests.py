@@ -60,6 +60,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     began: float = 0
     # None where no traces are made.
     trace: Asked | None = None
+    # The mark that the events of a change bear.
+    origin: str = ""
 
     def within(self, conversation: str) -> "Request":
         """The same, about a conversation that was looked up."""

@@ -13,6 +13,7 @@ import uuid_utils
 from msgspec import UNSET
 
 from edge.push.hub import BEAT_PARTS
+from edge.push.origins import Origins, Own
 from edge.push.outbox import WriteNow, write_later
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
@@ -36,6 +37,7 @@ class Session(Delivery):
         "_bad_packets",
         "_closer",
         "_listening",
+        "_originated",
         "_receive",
         "_refusals",
         "_requests",
@@ -69,6 +71,8 @@ class Session(Delivery):
         self.typing = ""
         # Messages that wait for that, or for what is to be known before them.
         self.in_turn: set[asyncio.Task[None]] = set()
+        # Requests, each of which has an origin of its own.
+        self._originated = 0
         self._receive = receive
         # Whether the next packet is waited for, and nothing else.
         self._listening = False
@@ -232,6 +236,7 @@ class Session(Delivery):
         if writes is not None:
             writes.begin()
         self.person.hold(size)
+        self._originated += 1
         return Request(
             re.id,
             re.outcomes,
@@ -243,7 +248,21 @@ class Session(Delivery):
             size,
             re.began,
             re.trace,
+            f"{self.id}:{self._originated}",
         )
+
+    def originate(self, re: Request) -> str:
+        """The origin of a change that leaves for a service now."""
+        if self._origins is None:
+            self._origins = Origins()
+        self._origins.begin(re.origin)
+        return re.origin
+
+    def lacks_answer(self, origin: str, own: Own) -> bool:
+        """Whether this client is to be told of an event of this origin."""
+        if not origin.startswith(self.id):
+            return True
+        return self._origins is not None and self._origins.lacks_answer(origin, own)
 
     def start(self, re: Request, waiting: Waiting) -> asyncio.Task[None]:
         """Run a handler that has to wait, beside the receiving, as long as the session lasts."""

@@ -3,15 +3,17 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.backends.negotiation import NegotiationBackend
+from edge.cursors import MESSAGING
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT
 from parley_protocol.errors import Error
 from parley_protocol.packets import Op
-from tests.edge.scripted import Service, Start, Stream, Wire, given, with_settings
+from tests.edge.scripted import Service, Start, Stream, Wire, given, message_event, with_settings
 from tests.support.waiting import until
 
 
@@ -34,7 +36,8 @@ async def test_changes_of_one_socket_are_made_in_their_order(
         answer = await wire.hear()
         assert (answer["op"], answer["re"]) == (Op.MSG_CHANGED, number)
     assert [getattr(one, "text", "gone") for one in asked] == [*"01234", "gone"]
-    assert {one.origin for one in asked} == {greeted[0].id}
+    session = greeted[0].id
+    assert [one.origin for one in asked] == [f"{session}:{number}" for number in range(1, 7)]
 
 
 async def test_a_block_is_answered_by_how_it_is_then(
@@ -49,7 +52,7 @@ async def test_a_block_is_answered_by_how_it_is_then(
         assert (answer["op"], answer["re"]) == (Op.BLOCK_USER, number)
         assert answer["d"] == {"user": "bob", "blocked": blocked, "version": 0}
         asked = await service.changed.get()
-        assert (asked.actor, asked.origin) == (session.user, session.id)
+        assert (asked.actor, asked.origin) == (session.user, f"{session.id}:{number + 1}")
 
 
 async def test_changes_that_wait_are_answered_within_the_time_for_one(
@@ -165,3 +168,42 @@ async def test_pages_wait_unasked_until_the_client_has_read(
     assert (asked.get_nowait(), asked.empty()) == (99, True)
     wire.reads.set()
     assert [(await wire.hear())["re"] for _ in range(10)] == list(range(10))
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before", "after"])
+async def test_a_message_whose_answer_is_lost_is_told_as_to_others(
+    edge: Edge, enter: Start, service: Service, live: Stream, early: bool
+) -> None:
+    """Whether it was stored before or after that: sent again it may be refused, by a sanction."""
+    edge.messaging.create_message._budget = 0.2
+    service.let_create.clear()
+    session, wire = await enter()
+    stored = message_event(1, sender="alice", origin=f"{session.id}:1")
+    wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "hi"}, 1)
+    if early:
+        live.say(11, stored)
+    error = await wire.hear()
+    assert (error["re"], error["d"]["code"]) == (1, "DEADLINE_EXCEEDED")
+    if not early:
+        live.say(11, stored)
+    alert = await wire.hear()
+    assert (alert["op"], alert["d"]["message"]["seq"]) == (Op.ALERT_NEW_MSG, 1)
+
+
+async def test_what_is_answered_is_not_alerted(
+    enter: Start, service: Service, live: Stream
+) -> None:
+    """Whichever comes first, and also when another one is refused."""
+    session, wire = await enter()
+    service.let_create.clear()
+    for number in (1, 2):
+        wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "hi"}, number)
+    live.say(11, message_event(1, sender="alice", origin=f"{session.id}:1"))
+    await until(lambda: session.edge.hub.positions[MESSAGING].revision == 11)
+    service.let_create.set()
+    assert [(await wire.hear())["re"] for _ in range(2)] == [1, 2]
+    wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "hi", "to": "bob"}, 3)
+    assert (await wire.hear())["d"]["code"] == "INVALID_ARGUMENT"
+    live.say(12, message_event(2, sender="alice", origin=f"{session.id}:2"))
+    live.say(13, message_event(3))
+    assert (await wire.hear())["d"]["message"]["seq"] == 3

@@ -13,9 +13,10 @@ from edge.cursors import MESSAGING, Position
 from edge.metrics import Metrics
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub, HubSession
+from edge.push.origins import Own
 from edge.push.render import Alert
 from edge.sessions.context import Edge
-from edge.sessions.delivery import Unconfirmed
+from edge.sessions.unconfirmed import Unconfirmed
 from parley_protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
 from parley_protocol.payloads.connection import Ping
 from tests.edge.scripted import (
@@ -52,6 +53,9 @@ class Socket:
             cursor = envelope.get("cur")
             at = None if cursor is None else CURSORS.decode(cursor)[MESSAGING].revision
             self.got.append((revision, at, envelope["op"]))
+
+    def lacks_answer(self, origin: str, _own: Own) -> bool:
+        return origin != self.id
 
     def note_told(self, _backend: str, position: Position) -> None:
         self.told.append(position.revision)

@@ -417,7 +417,7 @@ class CreateMessageRequest(_message.Message):
     Empty: a resend is a new message.
     """
     origin: _builtins.str
-    """Comes back in the event, so that the sender's socket can be told from the sender's others."""
+    """Comes back in the event, so that the request can be told that caused it."""
     traceparent: _builtins.str
     """The trace (W3C traceparent) that this is part of; empty for what is in none."""
     def __init__(
