@@ -24,11 +24,12 @@ from bench.report.figures import Figure
 from bench.systems.processes import SERVER_CORE, on_core
 from bench.systems.system import Database
 from edge.backends.messaging import MessagingBackend
-from edge.cursors import MESSAGING, Cursors
+from edge.cursors import MESSAGING, Cursors, Position
 from edge.metrics import Metrics
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub, HubSession
+from edge.push.origins import Own
 from edge.push.render import Alert
 from edge.settings import Settings
 from parley_protocol.packets import JSON, Encoding
@@ -46,6 +47,7 @@ class _Session:
     """A session to which alerts are pushed, and whose packets are encoded and dropped."""
 
     encoding = _ENCODING
+    beat_part = 0
 
     def __init__(self, user: str) -> None:
         self.user = self.id = user
@@ -55,6 +57,12 @@ class _Session:
     def push(self, _backend: str, _revision: int, alert: Alert) -> None:
         alert.frame(self.encoding)
         self.told += 1
+
+    def lacks_answer(self, _origin: str, _own: Own) -> bool:
+        return True
+
+    def note_told(self, _backend: str, _position: Position) -> None:
+        """Give no cursor behind this, as none is given."""
 
     def start_over(self, *_arguments: object, **_options: object) -> bool:
         return False
