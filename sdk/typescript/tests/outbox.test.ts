@@ -352,6 +352,23 @@ describe("lanes", () => {
     expect(texts(here.now.socket)).toEqual(["1", "2", "3", "4"]);
   });
 
+  test("a message to a person and one to a conversation of nobody knows whom wait for one another", async () => {
+    const client = await here.now.live();
+    aside(client.command(7, { to: "bob", subject: "roof", text: "1" }));
+    aside(client.command(7, { to: "bob", subject: "roof", text: "2" }));
+    // As it is stored by a page that was closed after it had learned with whom this is.
+    aside(client.command(7, { conversation: "c", text: "3" }));
+    aside(client.command(7, { conversation: "d", text: "4" }));
+    await here.now.settle();
+    expect(texts(here.now.socket)).toEqual(["1"]);
+    for (const seq of [1, 2, 3, 4]) {
+      here.now.socket.answer(7, 8, stored(seq));
+      await here.now.settle();
+    }
+    expect(texts(here.now.socket).filter((text) => text !== "4")).toEqual(["1", "2", "3"]);
+    expect(texts(here.now.socket)).toContain("4");
+  });
+
   test("a change of a message waits for the messages of its conversation", async () => {
     const client = await here.now.live();
     here.now.socket.say(16, {

@@ -1,15 +1,19 @@
 import * as ops from "../generated/packets.ts";
 import type { Data } from "../protocol.ts";
 
+/** With what lanes begin: of a person until the conversation is known, and of a conversation. */
+export const PERSON = "person ";
+export const CONVERSATION = "conversation ";
+
 /** Gives the lane of a conversation. */
-export const conversationLane = (conversation: unknown): string => `conversation ${conversation}`;
+export const conversationLane = (conversation: unknown): string => CONVERSATION + conversation;
 
 /**
  * Gives the lane in which a command keeps its place: of a conversation for messages, of a person and a subject
  * until the conversation is known, of a message for its changes, of a service, or of a dispute; else its own.
  */
 export function laneOf(op: number, d: Data, key: string): string {
-  if (d["to"] !== undefined) return `person ${JSON.stringify([d["to"], d["subject"] ?? null])}`;
+  if (d["to"] !== undefined) return PERSON + JSON.stringify([d["to"], d["subject"] ?? null]);
   if (op === ops.CREATE_MSG) return conversationLane(d["conversation"]);
   if (op === ops.EDIT_MSG || op === ops.DELETE_MSG) return `message ${d["message"]}`;
   if (op === ops.SERVICE_CREATED) return `deals ${d["conversation"]}`;

@@ -14,7 +14,7 @@ import type { OutboxEvent } from "../events/events.ts";
 import type { Data } from "../protocol.ts";
 import type { Keeper } from "../storage/keeper.ts";
 import type { Change, Entry } from "../storage/store.ts";
-import { conversationLane, holdsWords } from "./lanes.ts";
+import { CONVERSATION, conversationLane, holdsWords, PERSON } from "./lanes.ts";
 
 /** The limits of an outbox. Times are in milliseconds. */
 export interface OutboxLimits {
@@ -321,8 +321,11 @@ export class Outbox {
     for (const item of this.#items.values()) if (item.id !== undefined) room--;
     for (const item of this.#items.values()) {
       const { state, lane } = item.entry;
-      if (state === "failed" || lanes.has(lane)) continue;
-      lanes.add(lane);
+      if (state === "failed") continue;
+      const [held, holds] = this.#ties(lane);
+      const waits = held.some((one) => lanes.has(one));
+      for (const one of holds) lanes.add(one);
+      if (waits) continue;
       // Another client sends what is stored; nobody else has what could not be.
       if (!this.#leading && item.durable) continue;
       if (item.id !== undefined || (!item.settled && now < Infinity)) continue;
@@ -330,6 +333,25 @@ export class Outbox {
       found.push(item);
     }
     return found;
+  }
+
+  /**
+   * Gives what a command of a lane waits for, if one before it holds that, and what it holds itself. Somebody to
+   * whom one writes may be whom an unknown conversation is with, as after a restart: either waits for the other.
+   */
+  #ties(lane: string): [string[], string[]] {
+    if (lane.startsWith(PERSON))
+      return [
+        [lane, CONVERSATION],
+        [lane, PERSON],
+      ];
+    const open = lane.startsWith(CONVERSATION) && ![...this.#aliases.values()].includes(lane);
+    return open
+      ? [
+          [lane, PERSON],
+          [lane, CONVERSATION],
+        ]
+      : [[lane], [lane]];
   }
 
   #send(item: Item, now: number): void {
@@ -367,7 +389,7 @@ export class Outbox {
   /** Moves the lane of a person to that of the conversation, now that it is known. */
   #join(lane: string, d: Data): void {
     const conversation = d["conversation"];
-    if (!lane.startsWith("person ") || conversation === undefined) return;
+    if (!lane.startsWith(PERSON) || conversation === undefined) return;
     const joined = conversationLane(conversation);
     this.#aliases.set(lane, joined);
     for (const one of this.#aliases.keys())
