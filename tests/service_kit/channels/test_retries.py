@@ -104,13 +104,13 @@ async def outcome(calls: Calls, repeatable: Callable[[], bool], seconds: float =
 
 
 async def test_a_call_that_was_lost_is_made_again() -> None:
-    """Up to twice, and only if it may be."""
-    calls = Calls(failure(), failure())
+    """Up to three times, and only if it may be."""
+    calls = Calls(*[failure() for _ in range(3)])
     assert await outcome(calls, always)
-    assert calls.made == 3
-    calls = Calls(failure(), failure(), failure())
+    assert calls.made == 4
+    calls = Calls(*[failure() for _ in range(4)])
     assert not await outcome(calls, always)
-    assert calls.made == 3
+    assert calls.made == 4
     calls = Calls(failure())
     assert not await outcome(calls, never)
     assert calls.made == 1
@@ -158,7 +158,7 @@ async def test_the_budget_is_spent_and_earned(monkeypatch: pytest.MonkeyPatch) -
 
     async def fail() -> None:
         with pytest.raises(grpc.aio.AioRpcError):
-            await shared.run(Calls(failure(), failure(), failure()), 5, always)
+            await shared.run(Calls(*[failure() for _ in range(4)]), 5, always)
 
     for _ in range(30):
         await fail()
