@@ -237,6 +237,8 @@ async def of_nats(deployment: Deployment, part: Part) -> Findings:
             await telling.connect(**options)
             await listening.connect(**options)
             await listening.subscribe(subject, cb=hear)
+            # The first PING of a flush may pass the subscription, which another task writes.
+            await listening.flush()
             await listening.flush()
             await telling.publish(subject, b"word")
             await telling.flush()
