@@ -14,7 +14,7 @@ from messaging_service.operations.service_events import NEGOTIATION
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.storage.tables import disputes
 from negotiation_service.domain.entities import Deal, Offer
-from negotiation_service.domain.events import Event
+from negotiation_service.domain.events import Cause, Event
 from negotiation_service.storage.documents import load_deal, load_event
 from negotiation_service.storage.tables import (
     idempotency_keys,
@@ -31,6 +31,8 @@ from tests.crash.moderation_books import ModerationBooks, read_moderation
 from tests.support.system import System
 
 # For timers that are due to fire, and for messaging to have heard of all that happened.
+# What is not in a conversation: a note is sealed, and of a reminder nothing has changed.
+UNTOLD = frozenset({Cause.NOTE_SUBMITTED, Cause.REMINDER})
 _QUIET_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 # A dispute that waits for negotiation.
@@ -162,7 +164,13 @@ async def quiet(system: System) -> None:
 def _is_quiet(system: System) -> bool:
     with _reading(system.database("negotiation")) as connection:
         due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
-        revision = connection.scalar(select(func.max(service_events.c.revision)))
+        rows = connection.execute(
+            select(service_events.c.revision, service_events.c.event).order_by(
+                service_events.c.revision.desc()
+            )
+        )
+        told = (row.revision for row in rows if load_event(row.event).cause not in UNTOLD)
+        revision = next(told, None)
     with _reading(system.database("moderation")) as connection:
         pending = connection.scalar(select(func.count()).where(disputes.c.state.in_(_PENDING)))
         dispute_due_at = connection.scalar(select(func.min(disputes.c.due_at)))

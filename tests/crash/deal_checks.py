@@ -7,7 +7,7 @@ from itertools import chain
 from negotiation_service.domain.entities import CancellationRequest
 from negotiation_service.domain.events import Cause, offer_of
 from tests.crash.book_checks import own_event
-from tests.crash.books import EventRow
+from tests.crash.books import UNTOLD, EventRow
 from tests.crash.findings import Check, Findings, Order, Violation, foreseen
 from tests.crash.recording import (
     Answered,
@@ -20,8 +20,6 @@ from tests.crash.recording import (
     Updated,
 )
 
-# What is not in a conversation: a note is sealed, and of a reminder nothing has changed.
-_UNTOLD = frozenset({Cause.NOTE_SUBMITTED, Cause.REMINDER})
 # After the last event somebody may still have read.
 _LATEST_READ_MS = 10_000
 
@@ -194,9 +192,14 @@ def changes_come_in_order(findings: Findings) -> Iterator[Violation]:
 
 
 def all_was_followed(findings: Findings) -> Iterator[Violation]:
-    """The position that messaging has stored covers all that happened."""
+    """The position that messaging has stored covers all that is told in conversations."""
     clock, followed = findings.books.clock, findings.books.followed
-    rows = [row.revision for rows in findings.books.events.values() for row in rows]
+    rows = [
+        row.revision
+        for rows in findings.books.events.values()
+        for row in rows
+        if row.event.cause not in UNTOLD
+    ]
     position = 0 if followed is None or followed.epoch != clock.epoch else followed.revision
     if not max(rows, default=0) <= position <= clock.revision:
         yield Violation("NOT FOLLOWED", f"messaging is at {followed}, negotiation at {clock}")
@@ -240,7 +243,7 @@ def _compare(
         yield Violation("LOST", f"{event.cause} {where}")
     for event in (Counter(told) - Counter(wanted)).elements():
         name = "DOUBLED" if event in wanted else "DIFFERENT TEXT"
-        yield Violation("SEALED" if event.cause in _UNTOLD else name, f"{event} {where}")
+        yield Violation("SEALED" if event.cause in UNTOLD else name, f"{event} {where}")
     if told != wanted and Counter(told) == Counter(wanted):
         yield Violation("OUT OF ORDER", f"the events {where}")
 
@@ -248,7 +251,7 @@ def _compare(
 def _happened(rows: Sequence[EventRow]) -> list[tuple[int, Happened]]:
     found = []
     for revision, _, event in rows:
-        if event.cause not in _UNTOLD:
+        if event.cause not in UNTOLD:
             offer, details = offer_of(event), event.details
             reason = details.reason if isinstance(details, CancellationRequest) else event.reason
             price = None if offer is None else offer.price
