@@ -316,15 +316,22 @@ export class Outbox {
   /** Gives the first of each lane, as far as there is room; those that wait for a time after `now` take none. */
   #sendable(now: number): Item[] {
     const lanes = new Set<string>();
+    const known = new Set(this.#aliases.values());
     const found: Item[] = [];
     let room = this.#limits.maxInFlight;
     for (const item of this.#items.values()) if (item.id !== undefined) room--;
     for (const item of this.#items.values()) {
       const { state, lane } = item.entry;
       if (state === "failed") continue;
-      const [held, holds] = this.#ties(lane);
-      const waits = held.some((one) => lanes.has(one));
-      for (const one of holds) lanes.add(one);
+      // Somebody to whom one writes may be whom an unknown conversation is with, as after a restart: either
+      // waits for the other.
+      const person = lane.startsWith(PERSON);
+      const open = lane.startsWith(CONVERSATION) && !known.has(lane);
+      const waits =
+        lanes.has(lane) || (person && lanes.has(CONVERSATION)) || (open && lanes.has(PERSON));
+      lanes.add(lane);
+      if (person) lanes.add(PERSON);
+      if (open) lanes.add(CONVERSATION);
       if (waits) continue;
       // Another client sends what is stored; nobody else has what could not be.
       if (!this.#leading && item.durable) continue;
@@ -333,25 +340,6 @@ export class Outbox {
       found.push(item);
     }
     return found;
-  }
-
-  /**
-   * Gives what a command of a lane waits for, if one before it holds that, and what it holds itself. Somebody to
-   * whom one writes may be whom an unknown conversation is with, as after a restart: either waits for the other.
-   */
-  #ties(lane: string): [string[], string[]] {
-    if (lane.startsWith(PERSON))
-      return [
-        [lane, CONVERSATION],
-        [lane, PERSON],
-      ];
-    const open = lane.startsWith(CONVERSATION) && ![...this.#aliases.values()].includes(lane);
-    return open
-      ? [
-          [lane, PERSON],
-          [lane, CONVERSATION],
-        ]
-      : [[lane], [lane]];
   }
 
   #send(item: Item, now: number): void {
