@@ -64,6 +64,7 @@ class Deliverer:
         lost: set[str] = set()
         for index, event in enumerate(events):
             stored, origin = is_stored(event), origin_of(event)
+            own = Own(backend, revision, event)
             span = None
             if self._tracing is not None and event.traceparent:
                 span = pushing(self._tracing, event.traceparent, f"push {backend}")
@@ -71,8 +72,7 @@ class Deliverer:
                 if only is not None and stored and user not in only:
                     continue
                 sessions = users.get(user, ())
-                if origin and sessions:
-                    own = Own(backend, revision, event)
+                if origin:
                     sessions = [one for one in sessions if one.lacks_answer(origin, own)]
                 try:
                     alert = render(backend, event, user) if sessions else None
