@@ -154,4 +154,4 @@ _POSSIBLE = {
     state: tuple((rows, make) for step, make in _COMMANDS.items() if (rows := rows_of(step, state)))
     for state in State
 }
-"""What the table has for each state: the rows of a step, and its command."""
+"""Steps that the table has for each state: the rows of each, and its command."""

@@ -125,7 +125,7 @@ async def test_what_is_typed_before_the_conversation_is_there_stays(visit: Visit
 
 
 async def test_the_focus_stays_on_a_message_when_the_server_answers(visit: Visit) -> None:
-    """What was kept of a visit before goes on as what the server tells."""
+    """Messages kept from a visit before stay the same rows when the server tells them."""
     ann, bob = await visit("ann"), await visit("bob")
     await conversing(ann, bob)
     await expect(ann.page.locator(".row.own .mark")).to_have_text("Read")

@@ -333,7 +333,7 @@ async def test_no_cursor_takes_back_what_a_recovery_has_told(sockets: Sockets) -
 
 
 async def test_a_recovery_that_failed_between_two_pages_tells_none_twice(sockets: Sockets) -> None:
-    """What the first page has brought was told."""
+    """Nothing of the first page is told again."""
     _, wire = await sockets.attached()
     sockets.service.revision = 12
     asked: list[tuple[int, str]] = []
