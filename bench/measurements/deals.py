@@ -13,8 +13,8 @@ from bench.measurements.load import (
     WARM_UP_SECONDS,
     cost_figures,
     driver_figure,
-    end,
     own_cpu_seconds,
+    until,
     users,
 )
 from bench.report.figures import Figure, latencies
@@ -41,14 +41,19 @@ class _Counts:
         self.to_update_ns: list[int] = []
         self.to_event_ns: list[int] = []
         self.going = True
-        self.settled = asyncio.Event()
+        self.counted, self.settled = asyncio.Event(), asyncio.Event()
+        self.begin()
 
-    def clear(self) -> None:
+    def begin(self) -> None:
         """Begin to measure."""
         for delays_ns in (self.to_answer_ns, self.to_update_ns, self.to_event_ns):
             delays_ns.clear()
+        self.before = self.deals, self.answers
+        self.counted.clear()
 
     def settle(self) -> None:
+        if self.to_answer_ns and self.to_update_ns and self.to_event_ns:
+            self.counted.set()
         found = (self.deals, self.answers, self.updates, self.events)
         each = (1, _COMMANDS, _UPDATES, _EVENTS)
         if not self.going and found == tuple(self.begun * one for one in each):
@@ -155,7 +160,8 @@ class _Provider(_Party):
 
 
 async def measure(system: System, name: str, *, pairs: int, seconds: float) -> list[Figure]:
-    """One round. `name` keeps its people apart from those of other rounds.
+    """One round of at least so many seconds, and until something was counted. `name` keeps its
+    people apart from those of other rounds.
 
     Raises RuntimeError when a command was refused, or something not told, or told twice.
     """
@@ -171,15 +177,13 @@ async def measure(system: System, name: str, *, pairs: int, seconds: float) -> l
         for client_of_pair in people[::2]:
             client_of_pair.write(client_of_pair.other.user, "Hello")
         await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
-        counts.clear()
-        deals, answers = counts.deals, counts.answers
+        counts.begin()
         before, own = system.used(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(asyncio.sleep(seconds))
+        await until(crowd, counts.counted, lambda: "nothing was carried out")
         elapsed = time.perf_counter() - start
-        deals, answers = counts.deals - deals, counts.answers - answers
-        if not answers or not counts.to_update_ns or not counts.to_event_ns:
-            raise RuntimeError(f"{system.name} carried out nothing in {seconds} s")
+        deals, answers = counts.deals - counts.before[0], counts.answers - counts.before[1]
         figures = [
             Figure("commands", "/s", answers / elapsed),
             Figure("deals", "/s", deals / elapsed),
@@ -192,5 +196,5 @@ async def measure(system: System, name: str, *, pairs: int, seconds: float) -> l
         # The deals that have begun come to their end, and nothing of them may be missing.
         counts.going = False
         counts.settle()
-        await end(crowd, counts.settled, counts.missing)
+        await until(crowd, counts.settled, counts.missing)
     return figures

@@ -12,7 +12,7 @@ from bench.systems.system import System
 
 # Until here nothing counts: conversations are opened, statements prepared, caches filled.
 WARM_UP_SECONDS = 0.5
-_SETTLED_WITHIN_SECONDS = 60
+_WITHIN_SECONDS = 60
 
 
 class _Counts:
@@ -24,9 +24,18 @@ class _Counts:
         self.sent = self.stored = self.delivered = 0
         self.delays_ns: list[int] = []
         self.going = True
-        self.settled = asyncio.Event()
+        self.counted, self.settled = asyncio.Event(), asyncio.Event()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to measure."""
+        self.delays_ns.clear()
+        self.before = self.stored, self.delivered
+        self.counted.clear()
 
     def settle(self) -> None:
+        if self.stored > self.before[0] and self.delays_ns:
+            self.counted.set()
         if not self.going and self.sent == self.stored == self.delivered:
             self.settled.set()
 
@@ -94,12 +103,10 @@ def cost_figures(system: System, before: dict[str, Used], count: int, of_what: s
     ]
 
 
-async def end(crowd: Crowd, settled: asyncio.Event, missing: Callable[[], str]) -> None:
-    """Wait for what is under way, so that the next round begins on a quiet machine; RuntimeError
-    with what is `missing` of it.
-    """
+async def until(crowd: Crowd, event: asyncio.Event, missing: Callable[[], str]) -> None:
+    """Wait for an event; RuntimeError with what is `missing` for it."""
     try:
-        await crowd.wait(settled.wait(), _SETTLED_WITHIN_SECONDS)
+        await crowd.wait(event.wait(), _WITHIN_SECONDS)
     except TimeoutError:
         raise RuntimeError(f"{crowd.system.name}: {missing()}") from None
 
@@ -119,8 +126,9 @@ async def measure(
     text: int,
     known: Sequence[tuple[str, str]] = (),
 ) -> list[Figure]:
-    """One round. `name` keeps its people apart from those of other rounds, unless they are `known`:
-    so many pairs, nobody in two of them, and the two at different edges if there are several.
+    """One round of at least so many seconds, and until something was counted. `name` keeps its
+    people apart from those of other rounds, unless they are `known`: so many pairs, nobody in two
+    of them, and the two at different edges if there are several.
 
     A pair's window is halved between its two; a window of 1 is one of them who writes. Raises
     RuntimeError when a message was refused, lost, or alerted twice.
@@ -139,15 +147,13 @@ async def measure(
             for _ in range(max(1, window // 2)):
                 talker.write_next()
         await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
-        counts.delays_ns.clear()
-        stored, delivered = counts.stored, counts.delivered
+        counts.begin()
         before, own = system.used(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(asyncio.sleep(seconds))
+        await until(crowd, counts.counted, lambda: "nothing was stored and alerted")
         elapsed = time.perf_counter() - start
-        stored, delivered = counts.stored - stored, counts.delivered - delivered
-        if not stored or not counts.delays_ns:
-            raise RuntimeError(f"{system.name} stored nothing in {seconds} s")
+        stored, delivered = counts.stored - counts.before[0], counts.delivered - counts.before[1]
         figures = [
             Figure("messages stored", "/s", stored / elapsed),
             Figure("messages delivered", "/s", delivered / elapsed),
@@ -157,5 +163,6 @@ async def measure(
         ]
         counts.going = False
         counts.settle()
-        await end(crowd, counts.settled, counts.missing)
+        # So that the next round begins on a quiet machine.
+        await until(crowd, counts.settled, counts.missing)
     return figures

@@ -19,8 +19,8 @@ from bench.measurements.load import (
     WARM_UP_SECONDS,
     cost_figures,
     driver_figure,
-    end,
     own_cpu_seconds,
+    until,
     users,
 )
 from bench.report.figures import Figure, latencies
@@ -234,5 +234,5 @@ async def _settled(crowd: Crowd, counts: _Counts) -> None:
     counts.going = False
     counts.settled.clear()
     counts.settle()
-    await end(crowd, counts.settled, counts.missing)
+    await until(crowd, counts.settled, counts.missing)
     counts.going = True
