@@ -14,6 +14,7 @@ ALLOWED = {
     "sdk/python/parley_client/connection": "the library itself",
     "tests/command_line": "a server with a script; how a plain socket of the tests is refused",
     "tests/conformance": "clients and servers that do what no library would",
+    "tests/edge/web/serving": "what the library accepts and answers, to compare with",
     "tests/parley_client": "servers that misbehave",
     "tests/support/client.py": "a plain socket for tests of the protocol",
     "tests/system": "the protocol itself: handshakes, frames, refusals",
