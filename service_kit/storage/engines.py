@@ -235,19 +235,26 @@ _UNAVAILABLE_STATES = frozenset({"25006", "25P03", "25P04"})
 # Of this database alone; any number will do that is always the same.
 _MIGRATION_LOCK = 0x7061726C6579
 
+# Rows are looked up by keys and read in the order of an index. For how many keys, the server cannot
+# know when it keeps a plan: where the table had been small, it read all of it for each message.
+_BY_KEYS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
 # A writer sees what was committed before it got the clock's row, and not only what was committed
 # before it began to wait for that row. A reader's queries all see the same.
 _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
-    "writer": {"default_transaction_isolation": r"read\ committed"},
+    "writer": {
+        "default_transaction_isolation": r"read\ committed",
+        **_BY_KEYS,
+        # To plan the look-ups of a message anew each time took longer than all its statements.
+        "plan_cache_mode": "force_generic_plan",
+    },
     "bus": {"default_transaction_isolation": r"read\ committed"},
     "migrator": {
         "default_transaction_isolation": r"read\ committed",
         "statement_timeout": "0",
         "idle_in_transaction_session_timeout": "0",
     },
-    "reader": {
-        "default_transaction_isolation": r"repeatable\ read",
-    },
+    "reader": {"default_transaction_isolation": r"repeatable\ read", **_BY_KEYS},
     # A lease that a crash of the server forgets ends sooner, and nothing waits for the disk.
     "leases": {"synchronous_commit": "off"},
 }

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, MetaData, Table, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from service_kit.process.settings import ServiceSettings, Timeouts
 from service_kit.storage import engines
+from service_kit.storage.bulk_statements import (
+    among_given,
+    bulk_insert,
+    fetch,
+    give_rows,
+    give_values,
+    given_rows,
+)
 from tests.support.database_container import DatabaseContainer
 from tests.support.postgresql import Postgresql
 from tests.support.serving import opened
@@ -92,6 +100,44 @@ def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
     with engine.begin() as connection:
         assert connection.execute(text("SELECT 3")).scalar_one() == 3
     engine.dispose()
+
+
+@pytest.mark.parametrize("role", ["writer", "reader"])
+def test_no_table_is_read_as_a_whole(database_on_postgresql: str, role: engines.Role) -> None:
+    """Rows are looked up by keys, also by statements prepared when the table was empty."""
+    words = Table(
+        "words",
+        MetaData(),
+        Column("word", engines.TEXT, primary_key=True),
+        Column("number", BigInteger, nullable=False),
+        # The server expects few rows of such a width in a small table.
+        *(Column(f"meaning_{number}", engines.TEXT) for number in range(20)),
+    )
+    given, match = given_rows("rows", (words.c.word, words.c.number))
+    by_rows = select(words.c.word).select_from(given.join(words, match))
+    by_words = select(words.c.word).where(among_given(words.c.word, "wanted"))
+    with opened(database_on_postgresql) as engine, engine.begin() as connection:
+        words.create(connection)
+
+    with opened(database_on_postgresql, role) as engine, engine.connect() as connection:
+
+        def look_up() -> None:
+            """So often that the server would keep a plan."""
+            for _ in range(20):
+                with connection.begin():
+                    fetch(connection, by_rows, give_rows(connection, "rows", [("w7", 7)]))
+                    fetch(connection, by_words, give_values(connection, "wanted", ["w7"]))
+
+        look_up()
+        with opened(database_on_postgresql) as another, another.begin() as writing:
+            rows = [(f"w{number}", number) for number in range(2_000)]
+            bulk_insert(writing, words, ("word", "number"), rows)
+        look_up()
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        connection.commit()
+        read = "SELECT seq_tup_read, idx_scan FROM pg_stat_user_tables WHERE relname = 'words'"
+        whole, by_index = connection.execute(text(read)).one()
+    assert (whole, by_index >= 40) == (0, True)
 
 
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "postgresql+asyncpg://u:secret@h/d"])
