@@ -1,8 +1,9 @@
 """Batches calls: one is in flight, and what arrives meanwhile travels together next.
 
-Alone, an item leaves at once. Under load the batches grow by themselves. No timer is waited for,
-but by what is in no hurry and may linger, so that others need not wait behind it. Each item is
-answered within its budget, however long it waited before it was sent.
+Alone, an item leaves at once. Under load the batches grow by themselves. A timer is waited for by
+what is in no hurry and may linger, so that others need not wait behind it; and, where calls have a
+pace, for a moment while items come in numbers. Each item is answered within its budget, however
+long it waited before it was sent.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ _logger = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# The pace is kept after batches of so many items. At 200 messages a second hardly any has so many.
+_MANY = 4
+
 OVERLOADED = refusal(ErrorCode.RESOURCE_EXHAUSTED, "The edge is overloaded.")
 
 
@@ -40,9 +44,10 @@ class Batcher(Generic[Item, Result]):
     `call` takes a list of items and the seconds it may last, and gives a result for each, or one
     Error for all. Each item comes with a function that is given its own result, or TIMED_OUT when
     there is none within `budget_seconds`. While no call is under way the first item leaves after
-    `linger_seconds`. `reached` is told the names of limits. Where an item may be sent again without
-    harm (`repeatable`), a batch that meets a defect is halved until the item at fault is alone.
-    `stamp` is given each item where it was submitted.
+    `linger_seconds`. After a call with many items the next is made when as many wait, or
+    `pace_seconds` after that one was made. `reached` is told the names of limits. Where an item may
+    be sent again without harm (`repeatable`), a batch that meets a defect is halved until the item
+    at fault is alone. `stamp` is given each item where it was submitted.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Batcher(Generic[Item, Result]):
         waiting_items: int,
         budget_seconds: float,
         linger_seconds: float = 0,
+        pace_seconds: float = 0,
         repeatable: bool = False,
         reached: Callable[[str], None] = lambda _limit: None,
         stamp: Callable[[Item], None] | None = None,
@@ -66,6 +72,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting_items = waiting_items
         self._budget = budget_seconds
         self._linger = linger_seconds
+        self._pace = pace_seconds
         self._repeatable = repeatable
         self._loop = asyncio.get_running_loop()
         self._reached = reached
@@ -74,6 +81,9 @@ class Batcher(Generic[Item, Result]):
         self._in_flight: list[_Waiting[Item, Result]] = []
         self._caller: asyncio.Task[None] | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        # The next batch leaves when so many items wait, or at this time.
+        self._enough = batch_items
+        self._leaves = 0.0
         # One timer for all: set for the oldest item that has no answer.
         self._expiry: asyncio.TimerHandle | None = None
         # How many wait in `flush`, for whom nothing lingers.
@@ -99,17 +109,29 @@ class Batcher(Generic[Item, Result]):
         self._waiting.append(_Waiting(item, done, expires))
         if self._expiry is None:
             self._expiry = self._loop.call_at(expires, self._expire)
-        if self._caller is None and self._lingering is None:
+        if self._caller is not None:
+            return
+        if self._lingering is None:
             self._start_soon()
+        elif len(self._waiting) >= self._enough:
+            self._start()
 
     def _start_soon(self) -> None:
-        if self._linger:
-            self._lingering = self._loop.call_later(self._linger, self._start)
+        if (seconds := self._seconds_left()) > 0:
+            self._lingering = self._loop.call_later(seconds, self._start)
         else:
             self._start()
 
+    def _seconds_left(self) -> float:
+        """How long the next batch may still gather: not while somebody flushes."""
+        if self._flushing or len(self._waiting) >= self._enough:
+            return 0
+        return max(self._linger, self._leaves - self._loop.time())
+
     def _start(self) -> None:
-        self._lingering = None
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         if self._caller is None and self._waiting:
             self._caller = self._loop.create_task(self._call_all())
 
@@ -130,21 +152,20 @@ class Batcher(Generic[Item, Result]):
         try:
             while batch := self._next_batch():
                 self._in_flight = batch
+                if self._pace:
+                    self._leaves = self._loop.time() + self._pace
+                    self._enough = len(batch) if len(batch) >= _MANY else 1
                 results = await self._results(batch)
                 self._in_flight = []
                 for waiting, result in zip(batch, results, strict=True):
                     self._answer(waiting, result)
                 self._count_answered(len(batch))
-                if self._lingers():
+                if self._seconds_left() > 0:
                     break
         finally:
             self._caller = None
             if self._waiting:
                 self._start_soon()
-
-    def _lingers(self) -> bool:
-        """Whether the next batch may wait: nobody flushes, and it is not full already."""
-        return bool(self._linger and not self._flushing and len(self._waiting) < self._batch_items)
 
     def _answer(self, waiting: _Waiting[Item, Result], result: Result | Error) -> None:
         done, waiting.done = waiting.done, None
@@ -226,7 +247,6 @@ class Batcher(Generic[Item, Result]):
         self._flushing += 1
         try:
             if self._lingering is not None:
-                self._lingering.cancel()
                 self._start()
             while self._answered < last:
                 await self._progress.wait()

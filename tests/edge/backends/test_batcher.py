@@ -58,6 +58,7 @@ def new_batcher(
     waiting: int = 100,
     budget: float = 60,
     linger: float = 0,
+    pace: float = 0,
     repeatable: bool = False,
 ) -> Batcher[str, str]:
     return Batcher(
@@ -68,6 +69,7 @@ def new_batcher(
         waiting_items=waiting,
         budget_seconds=budget,
         linger_seconds=linger,
+        pace_seconds=pace,
         repeatable=repeatable,
         reached=calls.limits_reached.append,
     )
@@ -307,6 +309,68 @@ async def test_a_full_batch_does_not_linger(calls: Calls) -> None:
         assert await calls.next() == expected
         calls.answer([*expected])
     await batcher.flush()
+
+
+async def test_many_items_wait_for_as_many(calls: Calls) -> None:
+    """After a call with many the next one is made when as many wait, however soon that is."""
+    batcher = new_batcher(calls, pace=3600)
+    for item in "abcd":
+        batcher.submit(item, lambda _result: None)
+    assert await calls.next() == [*"abcd"]
+    calls.answer([*"ABCD"])
+    await batcher.flush()
+    for item in "efgh":
+        await asyncio.sleep(0)
+        assert calls.made.empty()
+        batcher.submit(item, lambda _result: None)
+    assert await calls.next() == [*"efgh"]
+
+
+async def test_many_items_wait_for_a_moment(calls: Calls) -> None:
+    """When no more come, what waits leaves at the pace; and after few items nothing waits."""
+    loop = asyncio.get_running_loop()
+    batcher = new_batcher(calls, pace=0.05)
+    began = loop.time()
+    for item in "abcd":
+        batcher.submit(item, lambda _result: None)
+    assert await calls.next() == [*"abcd"]
+    calls.answer([*"ABCD"])
+    batcher.submit("e", lambda _result: None)
+    assert await calls.next() == ["e"]
+    assert loop.time() - began >= 0.05 - 0.001
+    calls.answer(["E"])
+    await batcher.flush()
+    began = loop.time()
+    batcher.submit("f", lambda _result: None)
+    assert await calls.next() == ["f"]
+    assert loop.time() - began < 0.05
+
+
+async def test_few_items_wait_for_nobody(calls: Calls) -> None:
+    """Where three came together the next one leaves at once."""
+    batcher = new_batcher(calls, pace=3600)
+    for batch in ("abc", "d", "e"):
+        for item in batch:
+            batcher.submit(item, lambda _result: None)
+        assert await calls.next() == [*batch]
+        calls.answer([*batch])
+        await batcher.flush()
+
+
+async def test_nobody_who_flushes_waits_for_the_pace(calls: Calls) -> None:
+    batcher = new_batcher(calls, pace=3600, budget=7200)
+    for item in "abcd":
+        batcher.submit(item, lambda _result: None)
+    assert await calls.next() == [*"abcd"]
+    calls.answer([*"ABCD"])
+    await batcher.flush()
+    batcher.submit("e", lambda _result: None)
+    await asyncio.sleep(0)
+    assert calls.made.empty()
+    flushed = asyncio.create_task(batcher.flush())
+    assert await calls.next() == ["e"]
+    calls.answer(["E"])
+    await asyncio.wait_for(flushed, 5)
 
 
 async def test_what_waits_can_be_withdrawn(calls: Calls) -> None:
