@@ -27,6 +27,9 @@ _LEAST_EXCESS = 10
 # Within which those who were told leave; then they are closed.
 _DELAY_MS = 1_000
 _LEAVE_SECONDS = 5.0
+# A proxy that chooses one of two edges by chance takes half of those who were told back, give or
+# take a few. When fewer than this part have left it keeps clients to their edge.
+_LEAST_MOVED = 0.25
 # Where those who were told come back to the same edge, it waits for longer each time.
 _FIRST_PAUSE_SECONDS = 60.0
 _LAST_PAUSE_SECONDS = 3_600.0
@@ -63,7 +66,7 @@ class Balance:
             least = max(_LEAST_EXCESS, share * self.tolerance)
             if not others or beyond <= least or now < self.resting_until:
                 return 0
-            if self.given and self.began_with - own < self.given / 2:
+            if self.given and self.began_with - own < self.given * _LEAST_MOVED:
                 self.came_back += 1
                 self.given = 0
                 self.resting_until = now + self.pause_seconds

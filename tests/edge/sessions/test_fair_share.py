@@ -85,6 +85,14 @@ def test_who_comes_back_to_the_same_edge_is_sent_away_less_and_less() -> None:
     assert fleet.run(3_600, 3_600) <= 750
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_proxy_that_chooses_by_chance_is_not_taken_for_one_that_keeps_clients(seed: int) -> None:
+    """Of two edges it takes half of those who were told back, and now and then more of them."""
+    fleet = Fleet([41, 0], seed)
+    fleet.run(200)
+    assert [one.came_back for one in fleet.balances] == [0, 0]
+
+
 def test_without_others_nothing_is_given_away() -> None:
     """Nobody is there to take it."""
     assert Balance(0.2).excess(20_000, 0, [], 0) == 0
