@@ -116,9 +116,11 @@ class PostgresqlBus:
                     connection = await self._connect()
                     self._spawn_hello()
                 async with connection:
-                    async for notification in connection.notifies():
-                        retry = _FIRST_RETRY_SECONDS
-                        self._hear(notification.payload)
+                    while True:
+                        async for notification in connection.notifies(timeout=0):
+                            retry = _FIRST_RETRY_SECONDS
+                            self._hear(notification.payload)
+                        await _readable(connection.fileno())
             except (psycopg.Error, OSError) as error:
                 cause = str(error).partition("\n")[0]
                 self._log.warning("notifications of PostgreSQL ended", cause=cause)
@@ -150,3 +152,13 @@ class PostgresqlBus:
             self._listener.hear_signals(base64.b64decode(second))
         elif second.isdecimal():
             self._listener.hear_revision(first, int(second))
+
+
+async def _readable(file: int) -> None:
+    """Wait until something can be read. psycopg would look ten times a second."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(file, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
