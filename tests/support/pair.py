@@ -104,6 +104,10 @@ class Pair:
 def new_pair() -> Pair:
     """Make a primary and its standby."""
     primary = Postgresql()
+    with primary.connect() as connection:
+        # A standby that is slow to start still finds what it has to begin with.
+        connection.execute("ALTER SYSTEM SET wal_keep_size = '1GB'")
+        connection.execute("SELECT pg_reload_conf()")
     return Pair(primary, Postgresql(primary.copied("-R", "-X", "stream")))
 
 
