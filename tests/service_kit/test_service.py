@@ -202,5 +202,5 @@ async def test_a_killed_follower_applies_everything_once(
         total = (await source.add("apples", 1)).sum
         async with run_tally(own.model_copy(update={"follow_target": source.target})):
             position = source.resources.hub.position
-            await until(lambda: followed()[1] == position, 30)
+            await until(lambda: followed()[1] == position)
         assert followed() == (total, position)

@@ -122,7 +122,7 @@ async def test_a_new_edge_gets_its_share_and_nobody_loses_anything(system: Syste
             return await value(first, "sockets"), await value(second, "sockets")
 
         await eventually(
-            write_and_count, lambda found: sum(found) >= PEOPLE + 1 and found[0] <= MOST, 40
+            write_and_count, lambda found: sum(found) >= PEOPLE + 1 and found[0] <= MOST
         )
         told = {(user, f"message {n}"): 1 for user in people[:10] for n in range(written)}
         await eventually(lambda: dict(heard), lambda found: found == told)

@@ -48,7 +48,7 @@ async def moved(parts: Mapping[str, Part], before: Mapping[str, int]) -> None:
     """Return when each part has opened all of its streams anew since it had opened so many."""
     for name, part in parts.items():
         enough = before[name] + STREAMS[name]
-        await eventually(partial(streams, part), enough.__le__, 60)
+        await eventually(partial(streams, part), enough.__le__)
 
 
 async def test_everything_is_replaced_while_people_talk(

@@ -352,7 +352,7 @@ async def test_the_people_of_a_process_that_is_gone_are_let_go_by_another(
     # It does not say that they have left, as one that is killed does not.
     await ending.aclose()
     mine = {first.leases.replica}
-    await until(lambda: attended(first) == {"a": mine, "c": mine, "d": mine}, 20)
+    await until(lambda: attended(first) == {"a": mine, "c": mine, "d": mine})
     first.tracker.observe(["d"], [])
     await until(lambda: first.told == [("c", False)])
     assert attended(first) == {"a": mine, "d": mine}
@@ -381,7 +381,7 @@ async def test_a_wish_that_another_process_stores_hides_and_shows(
     await until(lambda: ("c", False) in first.told)
     assert len(second.told) == 2
     first.tracker.observe([], ["a"])
-    await until(lambda: ("a", False) in [*first.told, *second.told[2:]], 10)
+    await until(lambda: ("a", False) in [*first.told, *second.told[2:]])
     await until(lambda: attended(first) == {})
 
 

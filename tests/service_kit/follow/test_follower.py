@@ -68,7 +68,7 @@ async def test_what_concerns_nobody_here_is_not_stored(
         await tally.add("apples", 4)
         assert await following.next() == (2, [4], True)
         await tally.add("pears", 8)
-        await until(lambda: following.measured("revision") == 3, 20)
+        await until(lambda: following.measured("revision") == 3)
         assert await following.stored() == tally.resources.hub.position._replace(revision=2)
     again = Following(own, tally.target, concerns=lambda one: one.added.name == "pears")
     async with again.running():
@@ -79,7 +79,7 @@ async def test_it_goes_on_from_where_it_was(following: Following, tally: Running
     """Changes made while it did not run are read, page by page, and none again."""
     async with following.running():
         await tally.add("apples", 1)
-        await until(lambda: following.came.qsize() == 2, 20)
+        await until(lambda: following.came.qsize() == 2)
     tally.resources.settings.__dict__["changes_page"] = 2
     for amount in (2, 3, 4, 5, 6):
         await tally.add("apples", amount)
@@ -422,7 +422,7 @@ async def test_a_database_that_went_back_learns_it_from_who_followed_it(
         async with tally.another() as edge:
             seen = service.messages.Position(epoch=epoch, revision=9)
             assert not (await edge.changes("apples", seen, 9)).complete
-        await until(lambda: tally.resources.hub.position.epoch != epoch, 20)
+        await until(lambda: tally.resources.hub.position.epoch != epoch)
         begun = tally.resources.hub.position
         await tally.add("apples", 2)
         await eventually(following.stored, lambda at: at == tally.resources.hub.position)

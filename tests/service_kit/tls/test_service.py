@@ -288,7 +288,7 @@ async def test_why_a_connection_fails_is_found_out(
             "tls_connection_failures_total",
             {"service": "tally"},
         )
-        await until(lambda: counted() == 1, 20)
+        await until(lambda: counted() == 1)
     said = [line for line in capsys.readouterr().out.splitlines() if "no connection by TLS" in line]
     assert len(said) == 1
     assert words in said[0]

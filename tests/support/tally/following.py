@@ -80,7 +80,7 @@ class Following:
 
     async def live(self) -> None:
         """Return when the stream is followed."""
-        await until(lambda: self.measured("live") == 1, 20)
+        await until(lambda: self.measured("live") == 1)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
