@@ -53,6 +53,25 @@ async def test_a_session_that_ends_loses_no_word(moderator: Enter, quarrel: Quar
     await expect(page.get_by_role("alert")).to_contain_text("has expired. Ask for a new one.")
 
 
+async def test_who_signs_in_by_another_tab_goes_on(moderator: Enter, quarrel: Quarrel) -> None:
+    """The page learns of it by itself, with what was written on it."""
+    talk, mia = await asyncio.gather(quarrel(), moderator("mia"))
+    await mia.sign_in(f"case/{talk.case}")
+    page = mia.page
+    await page.get_by_role("button", name="Claim", exact=True).click()
+    await page.get_by_label("Note").fill("Both were joking.")
+    async with at_terminal(mia.desk, "otto") as otto:
+        await otto.end_sessions(mia.user, before=time.time() - 1)
+    again = page.get_by_role("dialog", name="Your session has ended")
+    await expect(again).to_be_visible()
+    other = await mia.context.new_page()
+    await other.goto(f"{mia.desk.address}/#token={mia.token(iat=int(time.time()))}")
+    await expect(other.locator(".me")).to_have_text(mia.user)
+    await expect(again).to_have_count(0)
+    await mia.live()
+    await expect(page.get_by_label("Note")).to_have_value("Both were joking.")
+
+
 async def test_without_moderation_what_is_shown_says_how_old_it_is(
     moderator: Enter, quarrel: Quarrel
 ) -> None:

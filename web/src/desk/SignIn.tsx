@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Button } from "../shared/components/Button.tsx";
 import { Dialog } from "../shared/components/Dialog.tsx";
 import { Field } from "../shared/components/Field.tsx";
@@ -7,8 +7,11 @@ import { LanguageChoice } from "../shared/components/LanguageChoice.tsx";
 import type { Failure } from "./api.ts";
 import { failureWords } from "./failures.ts";
 import { t } from "./messages.ts";
-import { signIn, signInAddress, start } from "./session.ts";
+import { renew, signIn, signInAddress, start } from "./session.ts";
 import { Trouble } from "./Trouble.tsx";
+
+/** How often a page whose session has ended asks whether there is one again. */
+const ASK_MS = 2_000;
 
 interface Props {
   readonly problem?: Failure | undefined;
@@ -35,6 +38,13 @@ export function SignInPage({ problem, isRoleGone }: Props): JSX.Element {
 
 /** Over the page of somebody whose session has ended: it stays as it is until they are back. */
 export function SignInAgain({ problem }: Props): JSX.Element {
+  useEffect(() => {
+    // They may come back by another tab, whose session is that of this one as well.
+    const asking = setInterval(() => {
+      if (!document.hidden) void renew();
+    }, ASK_MS);
+    return () => clearInterval(asking);
+  }, []);
   return (
     <Dialog title={t("signin.ended")} onClose={() => {}}>
       <p>{t("signin.ended_why")}</p>
