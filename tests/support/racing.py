@@ -8,11 +8,15 @@ from typing import Any
 import grpc
 
 from tests.support.serving import Serve, status_of, unpack
+from tests.support.waiting import PATIENCE
 
 
 @asynccontextmanager
 async def several_clients(serve: Serve, count: int, **changes: Any) -> AsyncIterator[list[Any]]:
-    """Clients on connections of their own, of two replicas on one database by turns."""
+    """Clients on connections of their own, of two replicas on one database by turns. Who waits for
+    the lock of SQLite is not served in turn: none is refused for how long that takes.
+    """
+    changes = {"database_lock_timeout_seconds": PATIENCE, **changes}
     async with AsyncExitStack() as stack:
         replicas = [await stack.enter_async_context(serve(**changes)) for _ in range(2)]
         yield [
