@@ -146,14 +146,18 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
+    """The address of a database of PostgreSQL without tables."""
+    with postgresql.database() as name:
+        yield postgresql.url(name)
+
+
+@pytest.fixture
+def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without tables."""
     if kind == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-        return
-    server: Postgresql = request.getfixturevalue("postgresql")
-    with server.database() as name:
-        yield server.url(name)
+        return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    return str(request.getfixturevalue("database_on_postgresql"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """LISTEN and NOTIFY by themselves: two engines of a bus on one database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,6 @@ from service_kit.bus.postgresql import PostgresqlBus
 from service_kit.storage.announcements import Announcement
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
-from tests.support.postgresql import Postgresql
 
 
 class Signals:
@@ -32,12 +31,6 @@ class Signals:
     def hear_again(self) -> None: ...
 
 
-@pytest.fixture
-def database(postgresql: Postgresql) -> Iterator[str]:
-    with postgresql.database() as name:
-        yield postgresql.url(name)
-
-
 @asynccontextmanager
 async def listening(database: str, replica: str) -> AsyncIterator[tuple[PostgresqlBus, Signals]]:
     engine, signals = open_engine(database, "bus"), Signals()
@@ -53,7 +46,7 @@ async def listening(database: str, replica: str) -> AsyncIterator[tuple[Postgres
 
 
 async def test_who_hears_nothing_does_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch
+    database_on_postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words are heard when they come, and no timer is set to look for them."""
     loop = asyncio.get_running_loop()
@@ -63,7 +56,10 @@ async def test_who_hears_nothing_does_nothing(
         timers.append(when)
         return original(when, *arguments, **options)
 
-    async with listening(database, "one") as (one, _), listening(database, "two") as (_, signals):
+    async with (
+        listening(database_on_postgresql, "one") as (one, _),
+        listening(database_on_postgresql, "two") as (_, signals),
+    ):
         for word in (b"1", b"2"):
             await one.send_signals(word)
             assert await asyncio.wait_for(signals.heard.get(), 60) == word

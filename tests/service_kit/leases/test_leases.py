@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -13,7 +13,6 @@ from service_kit.leases.leases import LeaseLeft, LeaseLost, Leases
 from service_kit.leases.table import add_leases, read_leases
 from service_kit.process.background import Work, background
 from service_kit.storage.writer import Transaction
-from tests.support.postgresql import Postgresql
 from tests.support.serving import opened
 from tests.support.waiting import until
 
@@ -22,14 +21,13 @@ SECONDS = 1.0
 
 
 @pytest.fixture
-def url(postgresql: Postgresql) -> Iterator[str]:
+def url(database_on_postgresql: str) -> str:
     """The address of a database with leases, and nothing else."""
     metadata = MetaData()
     add_leases(metadata)
-    with postgresql.database() as name:
-        with opened(postgresql.url(name), "migrator") as engine:
-            metadata.create_all(engine)
-        yield postgresql.url(name)
+    with opened(database_on_postgresql, "migrator") as engine:
+        metadata.create_all(engine)
+    return database_on_postgresql
 
 
 @pytest.fixture

@@ -29,12 +29,6 @@ from tests.support.system import free_port
 TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
 
 
-@pytest.fixture
-def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
-    with postgresql.database() as name:
-        yield postgresql.url(name)
-
-
 @pytest.mark.parametrize(
     ("role", "expected"),
     [

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,15 +63,15 @@ def test_migrations_keep_servers_out(empty_database: str) -> None:
             pass
 
 
-def test_those_who_hear_one_another_serve_together(url: str) -> None:
+def test_those_who_hear_one_another_serve_together(database_on_postgresql: str) -> None:
     """On PostgreSQL; a migration that no server may live through waits for all of them, and who
     would serve alone is refused.
     """
     with (
-        opened(url) as first,
-        opened(url) as second,
-        opened(url) as third,
-        opened(url, "migrator") as migrating,
+        opened(database_on_postgresql) as first,
+        opened(database_on_postgresql) as second,
+        opened(database_on_postgresql) as third,
+        opened(database_on_postgresql, "migrator") as migrating,
     ):
         with owned(first, 0, never, together=True), owned(second, 0, never, together=True):
             check_taken(third)
@@ -94,13 +94,15 @@ def test_those_who_hear_one_another_serve_together(url: str) -> None:
             pass
 
 
-def test_a_program_that_fits_no_longer_writes_no_more(postgresql: Postgresql, url: str) -> None:
+def test_a_program_that_fits_no_longer_writes_no_more(
+    postgresql: Postgresql, database_on_postgresql: str
+) -> None:
     """A new session of one beside which the database was changed is refused."""
     lost, fits = threading.Event(), True
-    with opened(url) as engine:
+    with opened(database_on_postgresql) as engine:
         with owned(engine, 0, lost.set, together=True, fits=lambda _cursor: fits):
             fits = False
-            postgresql.cut_writer(url)
+            postgresql.cut_writer(database_on_postgresql)
             with pytest.raises(DatabaseInUse, match="a newer version"), engine.connect():
                 pass
         assert lost.is_set()
@@ -118,24 +120,24 @@ def sessions(engine: Engine) -> list[int]:
         ]
 
 
-@pytest.fixture
-def url(postgresql: Postgresql) -> Iterator[str]:
-    with postgresql.database() as name:
-        yield postgresql.url(name)
-
-
-def test_a_session_that_was_cut_is_taken_anew(postgresql: Postgresql, url: str) -> None:
+def test_a_session_that_was_cut_is_taken_anew(
+    postgresql: Postgresql, database_on_postgresql: str
+) -> None:
     """The next connection has the right again, as nobody took it meanwhile."""
-    with opened(url) as engine, opened(url) as other, owned(engine, 0, never):
+    with (
+        opened(database_on_postgresql) as engine,
+        opened(database_on_postgresql) as other,
+        owned(engine, 0, never),
+    ):
         before = sessions(engine)
-        postgresql.cut_writer(url)
+        postgresql.cut_writer(database_on_postgresql)
         assert sessions(engine) != before
         check_taken(other)
 
 
-def test_a_session_of_ours_that_the_server_still_has_is_ended(url: str) -> None:
+def test_a_session_of_ours_that_the_server_still_has_is_ended(database_on_postgresql: str) -> None:
     """As after a break of the network, of which the server knows nothing yet."""
-    with opened(url) as engine, owned(engine, 0, never):
+    with opened(database_on_postgresql) as engine, owned(engine, 0, never):
         before = sessions(engine)
         # The pool knows nothing of it any more, and it stays open.
         left = engine.raw_connection()
@@ -143,11 +145,17 @@ def test_a_session_of_ours_that_the_server_still_has_is_ended(url: str) -> None:
         assert not set(sessions(engine)) & set(before)
 
 
-def test_whoever_took_it_meanwhile_is_noticed(postgresql: Postgresql, url: str) -> None:
+def test_whoever_took_it_meanwhile_is_noticed(
+    postgresql: Postgresql, database_on_postgresql: str
+) -> None:
     """And nothing is written any more by who has lost it."""
     lost = threading.Event()
-    with opened(url) as engine, opened(url) as other, owned(engine, 0, lost.set):
-        postgresql.cut_writer(url)
+    with (
+        opened(database_on_postgresql) as engine,
+        opened(database_on_postgresql) as other,
+        owned(engine, 0, lost.set),
+    ):
+        postgresql.cut_writer(database_on_postgresql)
         with owned(other, PATIENCE, never):
             assert not lost.is_set()
             with pytest.raises(DatabaseInUse), engine.connect():
