@@ -104,9 +104,10 @@ class Chat:
 
     async def _write(self, text: str) -> None:
         """Sends one message until it is stored or refused."""
-        receipt = await self._insist(self._talk.send(text))
-        if receipt is not None:
-            self._conversation.stored(receipt, text)
+        with self._conversation.writing():
+            receipt = await self._insist(self._talk.send(text))
+            if receipt is not None:
+                self._conversation.stored(receipt, text)
 
     async def _change(self, build: Callable[..., Struct]) -> None:
         """Edits or deletes the user's last message, or says why not."""

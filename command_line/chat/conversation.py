@@ -1,7 +1,9 @@
 """One conversation on the screen: its history, and what is pushed about it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +27,8 @@ from parley_protocol.payloads import messaging
 from service_kit.names import normalise
 
 HISTORY = 50
+EARLY = 100
+"""How many states of messages are kept that overtook the answer to the message."""
 NO_DEALS_NOW = "deals cannot be shown just now"
 
 
@@ -51,6 +55,8 @@ class Conversation:
         self._mine: dict[int, str] = {}
         self._theirs: dict[int, str] = {}
         self._marking: set[asyncio.Task[None]] = set()
+        # While a message is being written: what became of it, before the answer says which it is.
+        self._early: deque[tuple[Mapping[str, Any], str]] | None = None
 
     def meant_by(self, command: Command) -> Command:
         """The command of that name that is possible now: /withdraw also withdraws a dispute."""
@@ -98,6 +104,17 @@ class Conversation:
             raise UsageError("there is no message of yours")
         return self._mine[max(there)]
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keeps what becomes of a message until its answer was handled, which it may overtake."""
+        early = self._early = deque(maxlen=EARLY)
+        try:
+            yield
+        finally:
+            self._early = None
+            for data, state in early:
+                self._mark_message(data, state)
+
     def stored(self, receipt: Receipt, text: str) -> None:
         """Shows that the user's message is stored."""
         self.id = receipt.conversation
@@ -142,10 +159,10 @@ class Conversation:
         match packet.opcode:
             case Op.ALERT_NEW_MSG:
                 await self._take_message(client, data)
-            case Op.STATUS_MSG if ours:
-                self._screen.mark(data["seq"], str(data["status"]))
-            case Op.MSG_SEEN if ours and data["reader"] != self._me:
-                self._screen.mark(data["seq"], f"seen by {self.peer}")
+            case Op.STATUS_MSG:
+                self._mark_message(data, str(data["status"]))
+            case Op.MSG_SEEN if data["reader"] != self._me:
+                self._mark_message(data, f"seen by {self.peer}")
             case Op.MSG_CHANGED if ours and news:
                 self._show_change(data)
             case Op.TYPING if ours and data["typing"]:
@@ -291,6 +308,12 @@ class Conversation:
         self._shown[seq] = text
         self._screen.message(message)
         return True
+
+    def _mark_message(self, data: Mapping[str, Any], state: str) -> None:
+        if self._early is not None and data["seq"] not in self._shown:
+            self._early.append((data, state))
+        elif data["conversation"] == self.id:
+            self._screen.mark(data["seq"], state)
 
     def _mark_opened(self, client: Client, conversation: str, seq: int) -> None:
         """Marks what is shown as read, as soon as there is a connection; nobody waits for it."""

@@ -36,6 +36,32 @@ async def test_a_message_cut_off_is_sent_again_with_its_key(stage: Stage) -> Non
     assert keys[0] == keys[1]
 
 
+async def test_what_becomes_of_a_message_is_shown_after_it_though_it_overtakes_the_answer(
+    stage: Stage,
+) -> None:
+    """Also of the first message, whose answer says which conversation it is."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        stage.type("hello\n")
+        asked = await connection.expect(Op.CREATE_MSG)
+        place = {"conversation": CONVERSATION, "message": "m1", "seq": 1}
+        await connection.send(Op.STATUS_MSG, {**place, "status": "delivered"})
+        for conversation in (CONVERSATION, "another"):
+            seen = {**place, "conversation": conversation, "reader": "bob", "seen_at": NOW}
+            await connection.send(Op.MSG_SEEN, seen)
+        await connection.settle()
+        status = {**place, "status": "stored", "created_at": NOW, "duplicate": False}
+        await connection.send(Op.STATUS_MSG, status, re=asked["id"])
+        # Messages are written one after the other.
+        stage.type("again\n")
+        await connection.expect(Op.CREATE_MSG)
+
+    await stage.play(step)
+    marks = [line.strip() for line in stage.shown().splitlines() if line.startswith("   #")]
+    assert marks == ["#1 stored", "#1 delivered", "#1 seen by bob"]
+
+
 async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(stage: Stage) -> None:
     """`echo Hello | parley chat` leaves only when the message is stored."""
     stored = asyncio.Event()
