@@ -294,7 +294,11 @@ async def _serving(
             connections(settings, files),
         )
         checkpointing = checkpoints(
-            address_of(settings), settings.sqlite_log_bytes, registry, limits.reached
+            address_of(settings),
+            settings.sqlite_log_bytes,
+            registry,
+            lambda: hub.position.revision,
+            limits.reached,
         )
         async with checkpointing, service.servicer(resources) as servicer:
             service.add_servicer(servicer, server.grpc)

@@ -19,7 +19,7 @@ from sqlalchemy import URL, Engine
 from service_kit.process.settings import Timeouts
 from service_kit.storage.engines import open_engine
 
-# How often it is looked at how far the database has come.
+# How often it is looked at how far the writer has come.
 _LOOK_SECONDS = 0.25
 # So many times as long while nothing is written.
 _IDLE_LOOKS = 4
@@ -38,19 +38,21 @@ async def checkpoints(
     url: URL,
     log_bytes: int,
     registry: CollectorRegistry,
+    revision: Callable[[], int],
     reached: Callable[[str], None] = lambda _limit: None,
     look_seconds: float = _LOOK_SECONDS,
 ) -> AsyncIterator[None]:
     """Move the log while the context lasts; on PostgreSQL, which does so itself, do nothing.
 
-    Beyond `log_bytes` the writer has to wait, so that the log begins anew; `reached` is called, in
-    another thread, with "sqlite_log_bytes".
+    `revision` tells how many transactions the writer has committed, since whenever. Beyond
+    `log_bytes` it has to wait, so that the log begins anew; `reached` is called with
+    "sqlite_log_bytes". Both are called in another thread.
     """
     if url.get_backend_name() != "sqlite":
         yield
         return
     engine = open_engine(url, "checkpointer", timeouts=Timeouts(lock=_LOCK_SECONDS))
-    mover = _Mover(engine, log_bytes, registry, reached, look_seconds)
+    mover = _Mover(engine, log_bytes, registry, revision, reached, look_seconds)
     thread = threading.Thread(target=mover.run, name="checkpoints", daemon=True)
     thread.start()
     try:
@@ -69,12 +71,14 @@ class _Mover:
         engine: Engine,
         log_bytes: int,
         registry: CollectorRegistry,
+        revision: Callable[[], int],
         reached: Callable[[str], None],
         look_seconds: float,
     ) -> None:
         self.stop = threading.Event()
         self._engine = engine
         self._most_bytes = log_bytes
+        self._read_revision = revision
         self._reached = reached
         self._look_seconds = look_seconds
         self._log = structlog.get_logger(__name__)
@@ -114,12 +118,12 @@ class _Mover:
     def _move_on(self, cursor: Any) -> None:
         (page_bytes,) = cursor.execute("PRAGMA page_size").fetchone()
         # What an earlier process has left.
-        self._move(cursor, page_bytes, self._read_revision(cursor))
+        self._move(cursor, page_bytes, self._read_revision())
         pause, seen = self._look_seconds, self._revision
         while not self.stop.wait(pause):
-            # One row says how many transactions there were. The log itself tells its length only
-            # when it is moved.
-            revision = self._read_revision(cursor)
+            # The log itself tells its length only when it is moved. To ask the database how far it
+            # has come would be a tenth of what an idle service costs.
+            revision = self._read_revision()
             # While nothing is written there is no hurry.
             pause = self._look_seconds * (1 if revision != seen else _IDLE_LOOKS)
             seen = revision
@@ -129,10 +133,6 @@ class _Mover:
                 or time.monotonic() - self._at >= _MOVE_SECONDS
             ):
                 self._move(cursor, page_bytes, revision)
-
-    def _read_revision(self, cursor: Any) -> int:
-        (revision,) = cursor.execute("SELECT revision FROM clock").fetchone()
-        return int(revision)
 
     def _move(self, cursor: Any, page_bytes: int, revision: int) -> None:
         """Move what no reader needs in the log any more; learn how much a transaction writes."""
