@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 # As Parley's writer has it.
 _MOST_IN_ONE_TRANSACTION = 2_000
-# Of an edge: a progress report of each stream each second, and what it takes to read one.
+# Of an edge: what a report of progress takes to be read, and how often each stream brings one.
 _PROGRESS_MICROSECONDS = 100.0
+_PROGRESS_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def simulate(
         percentile(waited, 0.5) * 1000,
         percentile(waited, 0.99) * 1000,
         percentile(busiest.waited, 0.99) * 1000,
-        partitions * _PROGRESS_MICROSECONDS / 10_000,
+        partitions * _PROGRESS_MICROSECONDS / _PROGRESS_SECONDS / 10_000,
     )
 
 

@@ -110,7 +110,7 @@ class ServiceSettings(Settings, ServerTlsSettings, tracing.TracingSettings):
     changes_page: Count = 500
     changes_bytes: Count = 2 * 1024 * 1024
     watch_queue_events: Count = 20_000
-    watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     max_transaction_items: Count = 2_000
     max_waiting_items: Count = 20_000
     # After which another process does what one did that is gone, or stands still.

@@ -20,6 +20,7 @@ from service_kit.storage.writer import Events
 from service_kit.watch.in_order import InOrder
 from service_kit.watch.metrics import WatcherMetrics
 from service_kit.watch.watcher import (
+    PROGRESS_TICKS,
     REVISION_GAP,
     SHUTTING_DOWN,
     WATCHER_TOO_SLOW,
@@ -80,7 +81,7 @@ class WatchHub:
         encode_for_everything: Encode | None = None,
         queue_events: int = 20_000,
         early_revisions: int = 10_000,
-        progress_interval: float = 1.0,
+        progress_interval: float = 2.0,
         registry: CollectorRegistry | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
@@ -92,7 +93,7 @@ class WatchHub:
         self._encode_for_everything = encode_for_everything or encode
         self._queue_events = queue_events
         self._reached = reached
-        self._progress_interval = progress_interval
+        self._progress_tick = progress_interval / PROGRESS_TICKS
         self._watchers: dict[str, Watcher] = {}
         self._followers: dict[str, set[Watcher]] = {}
         self._followers_of_everything: set[Watcher] = set()
@@ -113,7 +114,7 @@ class WatchHub:
         )
         self._log = structlog.get_logger(__name__)
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(progress_interval, self._report_progress)
+        self._timer = self._loop.call_later(self._progress_tick, self._report_progress)
 
     @property
     def position(self) -> Position:
@@ -377,14 +378,12 @@ class WatchHub:
         watcher.cut_off(reason)
 
     def _report_progress(self) -> None:
-        """Report progress to all idle watchers, by one timer, which is set again before anything
-        can go wrong.
+        """Report progress to those who are idle for long, by one timer, which is set again before
+        anything can go wrong.
         """
-        self._timer = self._loop.call_later(self._progress_interval, self._report_progress)
+        self._timer = self._loop.call_later(self._progress_tick, self._report_progress)
         for watcher in self._watchers.values():
-            if watcher.idle:
-                watcher.report_progress(self._order.revision)
-            watcher.idle = True
+            watcher.tick(self._order.revision)
 
 
 def _heard_event(_recipients: tuple[str, ...], heard: Any) -> object:

@@ -19,6 +19,12 @@ class WatcherCutOff(Exception):  # noqa: N818, the name says what is the case
         self.reason = reason
 
 
+# How often in the time between two reports of progress it is looked who is idle.
+PROGRESS_TICKS = 2
+LONGEST_SILENCE = 1 + 1 / PROGRESS_TICKS
+"""For how many times that time a stream may bring nothing: after an event it may be a tick more."""
+
+
 class Batch(NamedTuple):
     """The events of one revision for a watcher; without events it reports progress."""
 
@@ -35,7 +41,8 @@ class Watcher:
         self.following: set[str] = set()
         # Those of them who are not counted as followed because of this watcher.
         self.quiet: set[str] = set()
-        self.idle = True
+        # For how many ticks it has been told nothing. It is told that it is here at the next one.
+        self._idle_ticks = PROGRESS_TICKS
         # Up to where what it follows has been handed to the stream.
         self.revision = revision
         self._limit = limit
@@ -58,15 +65,17 @@ class Watcher:
         # A batch alone may be larger than the bound: it exists already, and no other waits.
         if self._queue and self._queued_events + len(batch.events) > self._limit:
             return False
-        self.idle = False
+        self._idle_ticks = 0
         self._queue.append(batch)
         self._queued_events += len(batch.events)
         self._filled.set()
         return True
 
-    def report_progress(self, revision: int) -> None:
-        """Queue a batch without events, unless something waits to be sent anyway."""
-        if not self._queue:
+    def tick(self, revision: int) -> None:
+        """Queue a batch without events, when nothing was queued for long and nothing waits."""
+        self._idle_ticks += 1
+        if self._idle_ticks >= PROGRESS_TICKS and not self._queue:
+            self._idle_ticks = 0
             self._queue.append(Batch(revision, []))
             self._filled.set()
 

@@ -11,6 +11,7 @@ from command_line.doctor.deployment import SETTINGS, Deployment, Part, prefix_of
 from command_line.doctor.findings import Finding, Findings
 from command_line.doctor.kinds import Kind
 from command_line.serve.parts import WILDCARDS
+from service_kit.watch.watcher import LONGEST_SILENCE
 from service_kit.web.origins import as_browsers_write
 
 # Of the command line and of what starts the parts, beside the settings.
@@ -195,13 +196,15 @@ def disagreeing(deployment: Deployment) -> Iterator[Finding]:
             ):
                 continue
             silence = usable[other].watch_timeout_seconds
-            if settings.watch_progress_seconds >= silence:
+            longest = settings.watch_progress_seconds * LONGEST_SILENCE
+            if longest >= silence:
                 yield _disagree(
                     deployment,
                     variable(service.name, "watch_progress_seconds"),
                     settings.watch_progress_seconds,
-                    f"not below {variable(other, 'watch_timeout_seconds')}, {silence:g}: each Watch"
-                    " that has nothing to tell is opened anew again and again",
+                    f"so a Watch may be silent for {longest:g} s, which is not below"
+                    f" {variable(other, 'watch_timeout_seconds')}, {silence:g}: each that has"
+                    " nothing to tell is opened anew again and again",
                     silence / 5,
                 )
         if edge is None:

@@ -74,7 +74,7 @@ def batches_too_large(world: World) -> None:
 
 
 def progress_too_slow(world: World) -> None:
-    world.set("messaging", "WATCH_PROGRESS_SECONDS", 6)
+    world.set("messaging", "WATCH_PROGRESS_SECONDS", 4)
 
 
 def asked_for_too_long(world: World) -> None:
