@@ -9,7 +9,6 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Select,
-    and_,
     bindparam,
     func,
     or_,
@@ -32,11 +31,12 @@ _CHANGED = select(presence.c.user_id).where(
 
 
 def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
-    """Select the others of the newest conversations of many users, each with the activity there.
+    """Select the others of the newest conversations of many users: for each user a list of them,
+    each with the activity there.
 
-    The activity at which the newest ones begin is looked up for each user first, so that the rest
-    is never read. Nothing is told across a block, nor to one of the sides, `shown_to`, who is not
-    shown the conversation.
+    The activity at which the newest ones begin is looked up first, so that the rest is never read.
+    Nothing is told across a block, nor to one of the sides, `shown_to`, who is not shown the
+    conversation.
     """
     columns = conversations.c
     user_id, activity = columns[f"{mine}_id"], columns[f"{mine}_activity"]
@@ -51,25 +51,26 @@ def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
         .correlate(given)
         .scalar_subquery()
     )
-    ends = select(user.label("user_id"), func.coalesce(end, 0).label("activity")).cte("ends")
-    return select(ends.c.user_id, columns[f"{other}_id"], activity).select_from(
-        ends.join(
-            conversations,
-            and_(
-                user_id == ends.c.user_id,
-                activity >= ends.c.activity,
-                columns[f"{shown_to}_activity"] > 0,
-                columns.first_blocked_revision == 0,
-                columns.second_blocked_revision == 0,
-                # One who has opened it, and was not answered, is a stranger.
-                or_(
-                    bindparam("strangers", type_=Boolean),
-                    columns.opened_by != columns[f"{shown_to}_id"],
-                    columns[f"{other if shown_to == mine else mine}_spoke_revision"] > 0,
-                ),
+    near = (
+        select(bulk_statements.listed(activity, columns[f"{other}_id"]))
+        .where(
+            user_id == user,
+            activity >= func.coalesce(end, 0),
+            # As no range, by which an index of the other side could be searched instead.
+            columns[f"{shown_to}_activity"] != 0,
+            columns.first_blocked_revision == 0,
+            columns.second_blocked_revision == 0,
+            # One who has opened it, and was not answered, is a stranger.
+            or_(
+                bindparam("strangers", type_=Boolean),
+                columns.opened_by != columns[f"{shown_to}_id"],
+                columns[f"{other if shown_to == mine else mine}_spoke_revision"] > 0,
             ),
         )
+        .correlate(given)
+        .scalar_subquery()
     )
+    return select(user.label("user_id"), near.label("near")).select_from(given)
 
 
 _OBSERVERS = tuple(_peers(mine, other, shown_to=other) for mine, other in _SIDES)
@@ -131,8 +132,9 @@ def _find_peers(
     given |= {"before_last": count, "strangers": strangers}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for side in sides:
-        for user, peer, activity in connection.execute(side, given):
-            found[user].append((activity, peer))
+        for user, near in connection.execute(side, given):
+            if near:
+                found[user] += ((activity, peer) for activity, peer in near)
     return {user: _newest(near, count) for user, near in found.items()}
 
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     Boolean,
     Column,
     ColumnElement,
@@ -83,6 +84,15 @@ def _query_sql(
     names = [str(getattr(one, "name", "")) for one in statement.selected_columns]
     row: Any = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # not known before
     return str(compiled), parameters, row._make
+
+
+def listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Give the rows of a subquery as one value, a list of lists; None or an empty list for no rows.
+
+    For what is looked up for each of the given rows. A join says no order, and PostgreSQL may begin
+    it with the table: then it compares each of its rows with each that was given.
+    """
+    return _Listed(*columns)
 
 
 class Lookup(NamedTuple, Generic[Found]):
@@ -237,6 +247,13 @@ class _Each(FunctionElement[Any]):
     inherit_cache = True
 
 
+class _Listed(FunctionElement[Any]):
+    """Value: all rows of a subquery. (Their columns.)"""
+
+    inherit_cache = True
+    type = JSON()
+
+
 class _Item(FunctionElement[Any]):
     """Value: an item of such a row. (Row as JSON, the same item as a column, its index.)"""
 
@@ -360,3 +377,15 @@ def _can_be_held(value: object) -> bool:
 
 def _json(values: list[Any]) -> str:
     return json.dumps(values, separators=(",", ":"))
+
+
+@compiles(_Listed, "sqlite")
+def _listed_on_sqlite(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
+    columns = _processed(element, compiler, *range(len(element.clauses)))
+    return f"json_group_array(json_array({', '.join(columns)}))"
+
+
+@compiles(_Listed, "postgresql")
+def _listed_on_postgresql(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
+    columns = _processed(element, compiler, *range(len(element.clauses)))
+    return f"json_agg(json_build_array({', '.join(columns)}))"

@@ -3,7 +3,7 @@
 import re
 from itertools import count
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 
 def explain(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
@@ -49,11 +49,21 @@ def _lines_on_postgresql(engine: Engine, statement: str) -> list[str]:
     """The lines of a plan. For a few rows walking through them all is the best one, so what is not
     wanted is made dear: where it still appears the database knows no other way.
     """
-    numbers = count(1)
-    generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
     with engine.connect() as connection, connection.begin():
         connection.execute(text("ANALYZE"))
         for unwanted in ("seqscan", "hashjoin", "mergejoin", "sort", "bitmapscan"):
             connection.execute(text(f"SET LOCAL enable_{unwanted} = off"))
-        plan = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars().all()
-    return [str(line) for line in plan]
+        return _explain_generic(connection, statement)
+
+
+def joins_by_filter(engine: Engine, statement: str) -> list[str]:
+    """The lines of PostgreSQL's plan for any parameters that compare each row with each."""
+    with engine.connect() as connection, connection.begin():
+        return [line for line in _explain_generic(connection, statement) if "Join Filter" in line]
+
+
+def _explain_generic(connection: Connection, statement: str) -> list[str]:
+    numbers = count(1)
+    generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
+    lines = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars()
+    return [str(line) for line in lines]
