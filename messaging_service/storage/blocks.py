@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, 
 
 from messaging_service.domain.blocks import Block
 from messaging_service.storage.tables import ACTIVE, blocks
-from service_kit.storage.bulk_statements import bulk_insert, give_rows, given_rows
+from service_kit.storage.bulk_statements import bulk_insert, fetch, give_rows, given_rows
 from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
@@ -69,7 +69,7 @@ def find_blocks(
     wanted = set(pairs)
     if not wanted:
         return {}
-    rows = connection.execute(_BY_PAIRS, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted))
     return {(row.blocker_id, row.blocked_id): Block._make(row) for row in rows}
 
 
@@ -93,13 +93,13 @@ def find_block_page(
 ) -> list[Block]:
     """Find the first `count` blocks of `user` below (revision, blocked), the newest first."""
     given = {"user": user, "revision": below[0], "blocked": below[1], "count": count}
-    return [Block._make(row) for row in connection.execute(_PAGE, given)]
+    return [Block._make(row) for row in fetch(connection, _PAGE, given)]
 
 
 def find_changed_blocks(connection: Connection, user: str, after: int, until: int) -> list[Block]:
     """Find the blocks of `user` that began or ended with after < revision <= until."""
     given = {"user": user, "after": after, "until": until}
-    return [Block._make(row) for row in connection.execute(_CHANGED, given)]
+    return [Block._make(row) for row in fetch(connection, _CHANGED, given)]
 
 
 def insert_blocks(connection: Connection, new: Iterable[Block]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -103,7 +104,8 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
     wanted = set(users)
     if not wanted:
         return {}
-    rows = connection.execute(_BY_USERS, bulk_statements.give_values(connection, "users", wanted))
+    given = bulk_statements.give_values(connection, "users", wanted)
+    rows = bulk_statements.fetch(connection, _BY_USERS, given)
     return {row.user_id: Presence._make(row) for row in rows}
 
 
@@ -131,10 +133,10 @@ def _find_peers(
     given = bulk_statements.give_rows(connection, "users", rows)
     given |= {"before_last": count, "strangers": strangers}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for side in sides:
-        for user, near in connection.execute(side, given):
-            if near:
-                found[user] += ((activity, peer) for activity, peer in near)
+    lookups = [bulk_statements.Lookup(side, given, tuple) for side in sides]
+    for user, near in chain(*bulk_statements.look_up_all(connection, *lookups)):
+        if near:
+            found[user] += ((activity, peer) for activity, peer in near)
     return {user: _newest(near, count) for user, near in found.items()}
 
 
@@ -166,7 +168,7 @@ def find_observers_of_changed(
     with after < revision <= until.
     """
     given = {"after": after, "until": until}
-    changed = [row.user_id for row in connection.execute(_CHANGED, given)]
+    changed = [row.user_id for row in bulk_statements.fetch(connection, _CHANGED, given)]
     observers = find_observers(connection, changed, count, strangers=strangers)
     return {user for near in observers.values() for user in near.users}
 

@@ -80,10 +80,27 @@ def _query_sql(
     """
     compiled: Any = statement.compile(dialect=dialect)
     parameters = tuple((name, compiled.params[name]) for name in compiled.positiontup)
+    return str(compiled), parameters, _row_maker(statement, dialect)
+
+
+def _row_maker(statement: Select[Any], dialect: Dialect) -> Callable[[Iterable[Any]], Any]:
+    """Make the function that makes a row of what the driver gives, which is not of the column's
+    type everywhere: SQLite knows neither truth nor lists.
+    """
+    columns = statement.selected_columns
     # What is no column has no name of its own, and no attribute of the row.
-    names = [str(getattr(one, "name", "")) for one in statement.selected_columns]
+    names = [str(getattr(one, "name", "")) for one in columns]
     row: Any = namedtuple("Found", names, rename=True)  # type: ignore[misc]  # not known before
-    return str(compiled), parameters, row._make
+    types = [one.type.dialect_impl(dialect) for one in columns]
+    processors = [one.result_processor(dialect, None) for one in types]
+    if not any(processors):
+        return row._make
+
+    def make(values: Iterable[Any]) -> Any:
+        pairs = zip(values, processors, strict=True)
+        return row._make(value if process is None else process(value) for value, process in pairs)
+
+    return make
 
 
 def listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -12,6 +12,7 @@ import uuid
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, text, update
 
 from service_kit.rules import Position
+from service_kit.storage.bulk_statements import fetch
 from service_kit.storage.engines import TEXT
 from service_kit.storage.home import add_home
 from service_kit.storage.plain_statements import run
@@ -46,13 +47,13 @@ def take_position(connection: Connection) -> Position:
 
 def read_position(connection: Connection) -> Position:
     """Tell the position that this transaction sees."""
-    row = connection.execute(_READ).one()
+    (row,) = fetch(connection, _READ, {})
     return Position(row.epoch, row.revision)
 
 
 def hold_position(connection: Connection) -> Position:
     """Tell the position, which nobody else changes until the transaction ends."""
-    row = connection.execute(_HOLD).one()
+    (row,) = fetch(connection, _HOLD, {})
     return Position(row.epoch, row.revision)
 
 

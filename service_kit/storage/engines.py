@@ -293,8 +293,9 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         url.set(drivername="postgresql+psycopg", query=query),
         pool_size=connections,
         max_overflow=0,
-        # After a restart of the server the first transaction gets a connection that works.
-        pool_pre_ping=True,
+        # After a restart of the server the first transaction gets a connection that works. Readers
+        # try again on another one.
+        pool_pre_ping=role != "reader",
         hide_parameters=True,
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, select, update
 
 from service_kit.rules import Position
+from service_kit.storage.bulk_statements import fetch
 from service_kit.storage.retention import Row
 
 _metadata = MetaData()
@@ -24,7 +25,8 @@ def add_horizon(metadata: MetaData) -> Table:
 
 def is_beyond_horizon(connection: Connection, after: Position) -> bool:
     """Tell whether of what came after a position some was deleted."""
-    return 0 <= after.revision < int(connection.execute(_FIND).scalar_one())
+    ((revision,),) = fetch(connection, _FIND, {})
+    return 0 <= after.revision < int(revision)
 
 
 def move_horizon(connection: Connection, rows: Sequence[Row]) -> None:

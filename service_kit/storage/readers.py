@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from service_kit.storage.engines import why_unavailable
 from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure
@@ -38,14 +39,26 @@ class Readers:
         *arguments: Arguments.args,
         **options: Arguments.kwargs,
     ) -> Result:
-        """Call `function(connection, ...)`. Raises StorageUnavailable when the database is."""
+        """Call `function(connection, ...)`. Raises StorageUnavailable when the database is.
+
+        On a connection that was lost it is called again, on another one: that is found by using it,
+        for to ask each before it is used was a tenth of what a short read costs on PostgreSQL.
+        """
 
         def read() -> Result:
             with self._engine.connect() as connection, connection.begin():
                 return function(connection, *arguments, **options)
 
+        def read_again() -> Result:
+            try:
+                return read()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return read()
+
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read_again)
         except Exception as error:
             cause = why_unavailable(error)
             if cause is None:

@@ -39,3 +39,27 @@ async def test_a_database_that_is_away_is_no_fault_of_an_item(tmp_path: object) 
         with pytest.raises(StorageUnavailable):
             await readers.run_each(_divide, [1, 2], 6)
         await readers.close()
+
+
+async def test_a_connection_that_was_lost_is_found_by_using_it(database_on_postgresql: str) -> None:
+    """A read gets another one, once; when that is lost as well the database is away."""
+    calls: list[int] = []
+
+    def read(connection: Connection, losses: int) -> int:
+        calls.append(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        if len(calls) <= losses:
+            with opened(database_on_postgresql) as other, other.begin() as ending:
+                ending.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": calls[-1]})
+        return int(connection.execute(text("SELECT 7")).scalar_one())
+
+    with opened(database_on_postgresql, "reader") as engine:
+        readers = Readers(engine, 1)
+        assert await readers.run(read, 1) == 7
+        first, second = calls
+        assert first != second
+        calls.clear()
+        with pytest.raises(StorageUnavailable):
+            await readers.run(read, 2)
+        calls.clear()
+        assert await readers.run(read, 0) == 7
+        await readers.close()
