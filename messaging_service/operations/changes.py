@@ -13,15 +13,17 @@ from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import tells_delivered
 from messaging_service.operations.presence import find_shown_people
 from messaging_service.storage import messages as storage
-from messaging_service.storage.blocks import CHANGED_BLOCKERS, find_changed_blocks
-from messaging_service.storage.conversations import (
-    CHANGED_PARTICIPANTS,
-    find_changed_conversations,
-)
+from messaging_service.storage.blocks import CHANGED_BLOCKERS, changed_blocks
+from messaging_service.storage.conversations import CHANGED_PARTICIPANTS, changed_conversations
 from messaging_service.storage.messages import Changed, Span
-from messaging_service.storage.presence import find_changed_presence, find_observers_of_changed
+from messaging_service.storage.presence import (
+    any_changed_presence,
+    find_changed_presence,
+    find_observers_of_changed,
+)
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
+from service_kit.storage.bulk_statements import look_up_all
 from service_kit.storage.changed_users import find_changed_users
 from service_kit.storage.horizon import is_beyond_horizon
 from service_kit.watch import changes
@@ -112,14 +114,24 @@ def _changes(
     strangers: bool,
 ) -> list[tuple[int, events.Event]]:
     """Read the first events in order. Whatever is left, no more messages are read than are told."""
-    touched = find_changed_conversations(connection, user, start)
-    entries = _presence(connection, user, touched, start, until, presence, strangers=strangers)
+    blocks, moved, *sides = look_up_all(
+        connection,
+        changed_blocks(user, start, until),
+        any_changed_presence(start, until),
+        *changed_conversations(user, start),
+    )
+    touched = [conversation for side in sides for conversation in side]
+    entries = []
+    if presence:
+        entries += _presence(
+            connection, user, touched, start, until, presence, moved=moved, strangers=strangers
+        )
     entries += [
         _ready(
             one.revision,
             events.BlockChanged(user, one.blocked, one.active, one.changed_at, ""),
         )
-        for one in find_changed_blocks(connection, user, start, until)
+        for one in blocks
     ]
     entries += _watermarks(user, touched, start, until)
     lists: list[ReadList[_Entry]] = []
@@ -220,19 +232,16 @@ def _presence(
     until: int,
     presence: int,
     *,
+    moved: bool,
     strangers: bool,
 ) -> list[_Entry]:
-    """Read the present presence of people whose presence changed in the range, be it by a block or
-    an answer: presence is state.
+    """Read the present presence of people whose presence changed in the range, be it by itself, if
+    that of anybody `moved`, by a block or by an answer: presence is state.
     """
-    if not presence:
-        return []
-    changed = {
-        one.user: (one.revision, one)
-        for one in find_changed_presence(
-            connection, user, start, until, presence, strangers=strangers
-        )
-    }
+    changed = {}
+    if moved:
+        found = find_changed_presence(connection, user, start, until, presence, strangers=strangers)
+        changed = {one.user: (one.revision, one) for one in found}
     # With an answer somebody is shown who was there before.
     answers = {
         one.peer(user).user: one.peer(user).spoke_revision

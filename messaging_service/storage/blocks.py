@@ -1,12 +1,13 @@
 """Statements of blocks between people. A block that has ended keeps its row, as a change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, update
 
 from messaging_service.domain.blocks import Block
 from messaging_service.storage.tables import ACTIVE, blocks
-from service_kit.storage.bulk_statements import bulk_insert, fetch, give_rows, given_rows
+from service_kit.storage.bulk_statements import Lookup, bulk_insert, fetch, give_rows, given_rows
 from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
@@ -96,10 +97,13 @@ def find_block_page(
     return [Block._make(row) for row in fetch(connection, _PAGE, given)]
 
 
-def find_changed_blocks(connection: Connection, user: str, after: int, until: int) -> list[Block]:
-    """Find the blocks of `user` that began or ended with after < revision <= until."""
-    given = {"user": user, "after": after, "until": until}
-    return [Block._make(row) for row in fetch(connection, _CHANGED, given)]
+def changed_blocks(user: str, after: int, until: int) -> Lookup[list[Block]]:
+    """Look for the blocks of `user` that began or ended with after < revision <= until."""
+
+    def read(rows: Sequence[Any]) -> list[Block]:
+        return [Block._make(row) for row in rows]
+
+    return Lookup(_CHANGED, {"user": user, "after": after, "until": until}, read)
 
 
 def insert_blocks(connection: Connection, new: Iterable[Block]) -> None:

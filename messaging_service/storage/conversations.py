@@ -174,10 +174,16 @@ def find_conversation_page(
     return found[:count]
 
 
-def find_changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
-    """Find those that `user` is shown in which anything happened after a revision."""
+def changed_conversations(user: str, after: int) -> list[Lookup[list[Conversation]]]:
+    """Look for those that `user` is shown in which anything happened after a revision, on either
+    side.
+    """
+
+    def read(rows: Sequence[Any]) -> list[Conversation]:
+        return [_conversation(row) for row in rows]
+
     given = {"user": user, "after": after}
-    return [_conversation(row) for side in _CHANGED for row in fetch(connection, side, given)]
+    return [Lookup(side, given, read) for side in _CHANGED]
 
 
 def insert_conversations(connection: Connection, opened: Iterable[Conversation]) -> None:

@@ -147,15 +147,20 @@ def _newest(near: list[tuple[int, str]], count: int) -> Peers:
     return Peers(tuple(dict.fromkeys(peer for _activity, peer in near)), more)
 
 
+def any_changed_presence(after: int, until: int) -> bulk_statements.Lookup[bool]:
+    """Look whether the presence of anybody changed with after < revision <= until.
+
+    For most who resume it did not: then who takes part in what need not be looked up.
+    """
+    return bulk_statements.Lookup(_ANY_CHANGED, {"after": after, "until": until}, bool)
+
+
 def find_changed_presence(
     connection: Connection, user: str, after: int, until: int, count: int, *, strangers: bool
 ) -> list[Presence]:
     """Find the presence, changed with after < revision <= until, of the others of the `count`
     conversations of `user` of newest activity.
     """
-    if not bulk_statements.fetch(connection, _ANY_CHANGED, {"after": after, "until": until}):
-        # So it is for most who resume: who takes part in what need not be looked up.
-        return []
     near = _find_peers(connection, _OBSERVED, (user,), count, strangers=strangers).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
