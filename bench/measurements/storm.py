@@ -3,7 +3,8 @@
 The edge is killed, with its sockets; while it is away somebody writes to all of them. From the
 moment at which it serves again each client connects as the client libraries do, after a random part
 of a wait that doubles with each refusal, and goes on from its cursor. It is over when all have been
-told of everything. The edge has its limits as they are by default. A client that is told that its
+told of everything. The edge has a core of its own; all others share that of the driver. It has its
+limits as they are by default. A client that is told that its
 resume was not complete reads its conversations anew, as it should, and that is counted.
 """
 
@@ -22,10 +23,18 @@ from picows import WSError, WSTransport
 from bench.driver import Crowd, Person, Resumed
 from bench.measurements.load import cost_figures
 from bench.report.figures import Figure, latencies
-from bench.systems.processes import SERVER_CORE, memory_kib, most_memory_kib, on_core
+from bench.systems.processes import (
+    DRIVER_CORE,
+    SERVER_CORE,
+    memory_kib,
+    most_memory_kib,
+    moved_to_core,
+    on_core,
+)
 from bench.systems.system import System, wait_ready
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import present
+from tests.support.system import Part
 
 _BATCH = 500
 # As the client libraries wait (docs/clients.md).
@@ -177,6 +186,14 @@ async def measure(system: System, name: str, *, clients: int, missed: int) -> li
     """One round. Raises RuntimeError when somebody is not told of everything."""
     people = [Client(f"{name}-{number}") for number in range(clients)]
     edge = system.parts["edge"]
+    others = [pid for part, pid in system.processes.items() if part != "edge"]
+    with moved_to_core(DRIVER_CORE, *others):
+        return await _measure(system, edge, people, missed)
+
+
+async def _measure(
+    system: System, edge: Part, people: Sequence[Client], missed: int
+) -> list[Figure]:
     async with Crowd(system) as crowd:
         await crowd.join(people)
         await crowd.wait(asyncio.sleep(_SETTLING_SECONDS))
@@ -204,8 +221,8 @@ async def measure(system: System, name: str, *, clients: int, missed: int) -> li
         return [
             Figure("all are back and told", "ms", max(delays_ns) / 1e6),
             *latencies("restart to told", delays_ns),
-            *cost_figures(system, used, clients, "a client"),
-            Figure("attempts a client", "", sum(one.attempts for one in people) / clients),
+            *cost_figures(system, used, len(people), "a client"),
+            Figure("attempts a client", "", sum(one.attempts for one in people) / len(people)),
             Figure("read anew after RESUMED", "clients", sum(one.resets > 0 for one in people)),
             Figure("errors on the way", "", sum(one.errors for one in people)),
             Figure("memory of the edge before", "MiB", before / 1024),

@@ -1,8 +1,8 @@
 """CPU time and memory of processes, as the kernel accounts for them (proc(5))."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,35 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def moved_to_core(core: int, *pids: int) -> Iterator[None]:
+    """Have processes, with all that they have started, stay on another core for a while."""
+    before = {pid: os.sched_getaffinity(pid) for pid in pids}
+    for pid in pids:
+        _move(pid, {core})
+    try:
+        yield
+    finally:
+        for pid, cores in before.items():
+            # Its system may have ended, and it with that.
+            with suppress(FileNotFoundError, ProcessLookupError):
+                _move(pid, cores)
+
+
+def _move(pid: int, cores: Collection[int]) -> None:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
+    for child in _children(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            _move(child, cores)
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that the first thread of a process has started."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _stat(pid: int) -> list[str]:
@@ -62,8 +91,7 @@ def _used(pid: int) -> Used:
         for thread in Path(f"/proc/{pid}/task").iterdir()
         for kind in ("voluntary", "nonvoluntary")
     )
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    all_of_them = [Used(seconds, switches), *(_used(int(child)) for child in children)]
+    all_of_them = [Used(seconds, switches), *map(_used, _children(pid))]
     return Used(
         sum(one.cpu_seconds for one in all_of_them), sum(one.switches for one in all_of_them)
     )
