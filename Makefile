@@ -88,13 +88,13 @@ up: $(if $(WEB),node,$(READY)) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parle
 export PYTHONDONTWRITEBYTECODE :=
 
 # What takes long is tried by `make longer`, and by every run of .ci/run.
-LONGER := tests/bench tests/conformance tests/deploy tests/rolling
+LONGER := tests/bench tests/conformance tests/deploy tests/examples tests/rolling tests/typescript tests/web/desk tests/web/test_pictures.py
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
 
 test: $(READY) $(NODE_READY) ## Run the tests, and name the slowest
 	@$(PYTEST) $(addprefix --ignore ,$(LONGER))
 
-longer: $(READY) $(NODE_READY) ## Run the other tests: libraries over bad lines, images, compose, chart, rolling update, benchmarks
+longer: $(READY) $(NODE_READY) ## Run the other tests: TypeScript, the desk in a browser, libraries over bad lines, compose, chart, rolling update, benchmarks
 	@$(PYTEST) $(LONGER)
 
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
