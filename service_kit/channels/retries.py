@@ -59,6 +59,9 @@ _TOKENS_OF_RETRY = 10
 
 # Said in the place of the request, which was not read.
 _NOT_READ = "SHUTTING_DOWN"
+# The second is said for a call that a server had taken when it ended. Who ends a call itself is not
+# told so in this way.
+_LOST = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 
 Answer = TypeVar("Answer")
 
@@ -135,7 +138,7 @@ class Retries:
 
 def _is_lost(error: grpc.aio.AioRpcError) -> bool:
     """Whether a call was lost on the way, or not taken by a replica that is about to go."""
-    return error.code() is grpc.StatusCode.UNAVAILABLE and _reason(error) in {None, _NOT_READ}
+    return error.code() in _LOST and _reason(error) in {None, _NOT_READ}
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str | None:

@@ -103,9 +103,12 @@ async def outcome(calls: Calls, repeatable: Callable[[], bool], seconds: float =
     return True
 
 
-async def test_a_call_that_was_lost_is_made_again() -> None:
-    """Up to three times, and only if it may be."""
-    calls = Calls(*[failure() for _ in range(3)])
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_a_call_that_was_lost_is_made_again(code: grpc.StatusCode) -> None:
+    """Up to three times, and only if it may be. gRPC calls one cancelled that a server had taken
+    when it ended.
+    """
+    calls = Calls(*[failure(code) for _ in range(3)])
     assert await outcome(calls, always)
     assert calls.made == 4
     calls = Calls(*[failure() for _ in range(4)])
