@@ -456,8 +456,9 @@ export class Outbox {
     };
     void this.#owner.keeper.save(change).then((stored) => {
       if (stored === false) {
-        // Another client has cancelled it.
-        this.#remove(item);
+        // Another client has cancelled it, or has sent it while this one slept, and tells which. Where none is heard
+        // it is the former.
+        if (!this.#owner.keeper.store?.follow) this.#remove(item);
         return;
       }
       item.durable = !!stored;

@@ -21,6 +21,9 @@ class SharedStore implements Store {
   heard = true;
   /** Whether it stores nothing. */
   full = false;
+  /** Whether it hears the others only when it wakes up, one change after the other. */
+  asleep = false;
+  readonly #missed: Change[] = [];
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -36,8 +39,20 @@ class SharedStore implements Store {
     const made = await this.#shared.save(namespace, change);
     if (made && this.heard)
       for (const other of this.#shared.followers)
-        if (other !== this) other.#changed?.(structuredClone(change));
+        if (other !== this) other.#hear(structuredClone(change));
     return made;
+  }
+
+  #hear(change: Change): void {
+    if (this.asleep) this.#missed.push(change);
+    else this.#changed?.(change);
+  }
+
+  /** Hears what the others did, each in a turn of its own. */
+  wake(): void {
+    this.asleep = false;
+    for (const [turn, change] of this.#missed.splice(0).entries())
+      setTimeout(() => this.#changed?.(change), turn);
   }
 
   lead(_namespace: string, signal: AbortSignal, lost: () => void) {
@@ -224,6 +239,26 @@ test("what was sent is not cancelled by another tab", async () => {
   expect(other.client.outbox.entries()).toHaveLength(1);
 });
 
+test("one that slept takes what another has done meanwhile for done, and not for cancelled", async () => {
+  const [one, other] = await two();
+  const told: unknown[] = [];
+  one.client.on((event) => {
+    if (event.type === "outbox") told.push([event.key, event.state]);
+  });
+  // It still believes that it leads.
+  other.store.give();
+  one.store.asleep = true;
+  const answer = other.client.command(7, to("Hello"), { key: "k" });
+  await here.now.settle();
+  other.socket.answer(7, 8, stored(1));
+  await answer;
+  await here.now.settle();
+  one.store.wake();
+  await here.now.pass(100);
+  expect(told.at(-1)).toEqual(["k", "done"]);
+  expect(told).not.toContainEqual(["k", "cancelled"]);
+});
+
 test("a cancelled command does not come back when the conversation becomes known", async () => {
   const [one, other] = await two();
   aside(one.client.command(7, to("a")));
@@ -231,10 +266,12 @@ test("a cancelled command does not come back when the conversation becomes known
   const cancelled = expect(taken).rejects.toHaveProperty("name", "Cancelled");
   await here.now.settle();
   // The one that sends has not heard of it when it moves what waits into another lane.
-  other.store.heard = false;
+  one.store.asleep = true;
   expect(await other.client.outbox.cancel("b")).toBe(true);
   one.socket.answer(7, 8, stored(1));
   await here.now.settle();
+  one.store.wake();
+  await here.now.pass(100);
   await cancelled;
   expect(texts(one)).toEqual(["a"]);
   expect(one.client.outbox.entries()).toEqual([]);
