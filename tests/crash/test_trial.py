@@ -17,6 +17,7 @@ from tests.support.system import System
 KILLS = 20
 # `make crash` has more; what is killed, how often and when does not depend on it.
 TALKERS = 8
+CAUSES = frozenset({"countered", "agreed", "delivered", "reminder", "held"})
 
 
 @pytest.mark.timeout(600)
@@ -30,7 +31,8 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     And the client library told each app all of it once and in order, also apps that were closed
     and started again.
     """
-    outcome = await run_trial(system, Plan(KILLS, talkers=TALKERS, seed=secrets.randbelow(2**32)))
+    plan = Plan(KILLS, talkers=TALKERS, seed=secrets.randbelow(2**32), causes=CAUSES)
+    outcome = await run_trial(system, plan)
     assert outcome.violations == [], outcome.summary()
     # It was no idle system that was killed.
     assert len(outcome.progress) == KILLS
@@ -43,10 +45,9 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     assert sum(one.under_way > 0 for one in outcome.progress) >= KILLS // 4
     assert outcome.stored > 10 * KILLS
     assert outcome.restarts
-    # And people bargained meanwhile; how far they came is by chance.
-    happened = outcome.causes
-    assert happened.total() > 3 * KILLS
-    assert {"countered", "agreed"} <= happened.keys()
+    # And deals came to all kinds of ends.
+    assert outcome.causes.total() > 3 * KILLS
+    assert outcome.causes.keys() >= CAUSES
     # And so did reports: moderators decided some, and people were muted.
     cases = outcome.books.moderation.cases.values()
     assert {one.state for one in cases} >= {CaseState.DECIDED}

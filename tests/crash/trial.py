@@ -61,6 +61,8 @@ _MODERATION = {
     "open_reports_limit": 10_000,
     "statements_hours": 3 / 3600,
 }
+# In which people have come to every kind of change by far, on a busy machine as well.
+_TOLD_SECONDS = 180.0
 # Whatever else is struck, moderation may be away.
 _SPARE_MODERATION = frozenset({"edge", "messaging", "negotiation"})
 _MODERATORS = ("moderator1", "moderator2")
@@ -71,12 +73,14 @@ _EDGE = {"moderation_down": "refuse", "moderation_timeout_seconds": 2}
 @dataclass(frozen=True)
 class Plan:
     """The plan of a trial. The seed decides who is killed after which pause, and who says what; the
-    moments at which that meets the work of the parts are different every time.
+    moments at which that meets the work of the parts are different every time. Then people talk on
+    until they were told of all these `causes` of changes of services, or for a while.
     """
 
     kills: int
     talkers: int
     seed: int
+    causes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,7 @@ async def run_trial(
                 await Killer(system, Random(plan.seed), traffic, struck).run(plan.kills)
             else:
                 await disturb(traffic, struck)
+            await _until_told(plan.causes, [talker.record for talker in talkers], traffic)
             enough.set()
             await asyncio.wait(talking)
             await quiet(system)
@@ -219,6 +224,21 @@ async def _talk(talk: Talk, talker: Talker, enough: asyncio.Event) -> None:
     # Who waits in vain falls silent, and the checker says for what.
     with suppress(TimeoutError):
         await talk(talker, enough)
+
+
+async def _until_told(
+    causes: frozenset[str], records: Sequence[DeviceRecord], traffic: asyncio.Event
+) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TOLD_SECONDS):
+            while not causes <= {
+                event.cause
+                for record in records
+                for event in record.events
+                if isinstance(event, Updated)
+            }:
+                traffic.clear()
+                await traffic.wait()
 
 
 async def settle(talkers: Sequence[Talker], findings: Findings) -> None:
