@@ -40,6 +40,8 @@ _PORTS_PER_WORKER = 1_250
 _WORKERS = 8
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 _FIRST_PORT = 10_000 + _WORKER * _PORTS_PER_WORKER
+# Browsers open no page from these (https://fetch.spec.whatwg.org/#port-blocking).
+_BLOCKED = frozenset({10_080})
 # From a random one, for another run of the tests may be at work on this machine.
 _steps = itertools.count(secrets.randbelow(_PORTS_PER_WORKER))
 
@@ -50,6 +52,8 @@ def free_port() -> int:
     """
     for step in itertools.islice(_steps, _PORTS_PER_WORKER):
         port = _FIRST_PORT + step % _PORTS_PER_WORKER
+        if port in _BLOCKED:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
