@@ -163,7 +163,8 @@ def check_pauses(passed: Sequence[Passed]) -> Iterator[str]:
             seconds = one.detail.partition("'Retry-After': '")[2].partition("'")[0]
             if seconds.isdigit():
                 earliest, reason = one.at + int(seconds), f"Retry-After of {one.status}"
-        elif one.kind == "killed":
+        elif one.kind == "killed" or (one.kind == "ended" and one.detail.startswith("reset")):
+            # A reset takes with it what was said and not read.
             earliest = 0.0
         elif one.kind == "opened":
             if one.at < earliest - _EARLY_SECONDS:

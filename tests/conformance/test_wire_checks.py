@@ -121,6 +121,8 @@ def test_who_comes_back_too_early_is_found() -> None:
         wire_checks.check_pauses([leave, passed("opened", 2, 11)])
     )
     assert list(wire_checks.check_pauses([leave, passed("opened", 2, 12)])) == []
+    unread = [leave, passed("ended", 1, 10, detail="reset, => end of stream")]
+    assert list(wire_checks.check_pauses([*unread, passed("opened", 2, 11)])) == []
     busy = passed("answered", 1, 10, detail="{'Retry-After': '3'}", status=503)
     assert "Retry-After of 503" in only(wire_checks.check_pauses([busy, passed("opened", 2, 12)]))
 
