@@ -4,8 +4,8 @@ The edge is killed, with its sockets; while it is away somebody writes to all of
 moment at which it serves again each client connects as the client libraries do, after a random part
 of a wait that doubles with each refusal, and goes on from its cursor. It is over when all have been
 told of everything. The edge has a core of its own; all others share that of the driver. It has its
-limits as they are by default. A client that is told that its
-resume was not complete reads its conversations anew, as it should, and that is counted.
+limits as they are by default. A client that is told that its resume was not complete reads its
+conversations anew, as it should, and that is counted.
 """
 
 import asyncio

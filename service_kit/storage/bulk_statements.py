@@ -311,6 +311,18 @@ def _each_on_postgresql(element: _Each, compiler: SQLCompiler, **_options: Any) 
     return f"(SELECT * FROM unnest({', '.join(arrays)}) AS items ({names}))"  # noqa: S608, as above
 
 
+@compiles(_Listed, "sqlite")
+def _listed_on_sqlite(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
+    columns = _processed(element, compiler, *range(len(element.clauses)))
+    return f"json_group_array(json_array({', '.join(columns)}))"
+
+
+@compiles(_Listed, "postgresql")
+def _listed_on_postgresql(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
+    columns = _processed(element, compiler, *range(len(element.clauses)))
+    return f"json_agg(json_build_array({', '.join(columns)}))"
+
+
 @compiles(_Item, "sqlite")
 def _item_on_sqlite(element: _Item, compiler: SQLCompiler, **_options: Any) -> str:
     value, index = _processed(element, compiler, 0, 2)
@@ -394,15 +406,3 @@ def _can_be_held(value: object) -> bool:
 
 def _json(values: list[Any]) -> str:
     return json.dumps(values, separators=(",", ":"))
-
-
-@compiles(_Listed, "sqlite")
-def _listed_on_sqlite(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
-    columns = _processed(element, compiler, *range(len(element.clauses)))
-    return f"json_group_array(json_array({', '.join(columns)}))"
-
-
-@compiles(_Listed, "postgresql")
-def _listed_on_postgresql(element: _Listed, compiler: SQLCompiler, **_options: Any) -> str:
-    columns = _processed(element, compiler, *range(len(element.clauses)))
-    return f"json_agg(json_build_array({', '.join(columns)}))"
