@@ -381,6 +381,10 @@ class Device(Inbox):
 
     async def _ask_messages(self, client: Client, conversation: Mapping[str, Any]) -> None:
         name, seq = conversation["conversation"], 0
+        counts = {
+            "unread": conversation["unread"],
+            "conversation_version": conversation["version"],
+        }
         last = conversation["last_message"]["seq"]
         while ("message", name, seq + 1) in self._known:
             seq += 1
@@ -389,6 +393,7 @@ class Device(Inbox):
             assert page["messages"], page
             async with self._arrived:
                 for message in page["messages"]:
-                    self._told({"op": Op.ALERT_NEW_MSG, "d": {**page, "message": message}})
+                    alert = {"conversation": name, "message": message, **counts}
+                    self._told({"op": Op.ALERT_NEW_MSG, "d": alert})
                     seq = message["seq"]
                 self._arrived.notify_all()

@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from msgspec import convert
 
 from edge.cursors import Cursors, Position
 from parley_protocol.packets import Op
+from parley_protocol.payloads.messaging import AlertNewMsg
 from service_kit.authentication.callers import Caller
 from tests.support.client import Client
+from tests.support.device import Device
 from tests.support.inbox import Inbox
 from tests.support.system import System
 from tests.system.conftest import Connect, Join, Rounds
@@ -192,3 +195,18 @@ async def test_hello_is_the_first_packet_and_tells_the_terms(client: Client, ali
     assert d["token_expires_at"].endswith("Z")
     assert d["session"]
     assert d["cur"]
+
+
+async def test_a_device_that_was_reset_tells_what_it_loads_as_an_alert_has_it(
+    shared_system: System, client: Client, alice: str, bob: str
+) -> None:
+    """The app of the tests begins anew with a cursor that no server knows, as an app should."""
+    await client.write(bob, "missed")
+    device = await Device.join(
+        shared_system.urls, shared_system.token(bob), resume="of-another-server"
+    )
+    try:
+        alert = convert((await device.expect(Op.ALERT_NEW_MSG))["d"], AlertNewMsg)
+    finally:
+        await device.close()
+    assert (alert.message.sender, alert.message.text, alert.unread) == (alice, "missed", 1)
