@@ -1,6 +1,7 @@
 """Which users have which sockets here, and the one timer for all of them."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,6 +61,8 @@ class FastLoop:
         self.naps: list[float] = []
         self._ticks = ticks
         self.stall = 0.0
+        # Done in the second sleep.
+        self.meanwhile: Callable[[], None] = lambda: None
         monkeypatch.setattr("edge.push.hub.asyncio.sleep", self._sleep)
         monkeypatch.setattr("edge.push.hub.asyncio.get_running_loop", lambda: self)
 
@@ -70,6 +73,8 @@ class FastLoop:
         if len(self.naps) == self._ticks:
             raise asyncio.CancelledError
         self.naps.append(seconds)
+        if len(self.naps) == 2:
+            self.meanwhile()
         self.now += max(seconds, 0) + self.stall
         self.stall = 0.0
 
@@ -77,6 +82,11 @@ class FastLoop:
 async def beat(hub: Hub) -> None:
     with pytest.raises(asyncio.CancelledError):
         await hub.beat()
+
+
+def tick(hub: Hub, now: float, part: int) -> None:
+    """A part of a round, all of it at once."""
+    hub._ping(hub._begin_part(part, now), now)
 
 
 def test_the_defaults_are_five_and_thirty_seconds(tmp_path: Path) -> None:
@@ -109,6 +119,34 @@ async def test_a_round_is_spread_over_the_interval(
     assert [len(socket.pings) for socket in sockets] == [1, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("sockets", "slices"), [(200, 1), (201, 2), (2_000, 10), (5_000, 20)])
+async def test_many_of_one_part_are_pinged_a_slice_at_a_time(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, sockets: int, slices: int
+) -> None:
+    """Evenly over the second, for a message must not wait for 2,000 PINGs and their PONGs."""
+    clock = FastLoop(monkeypatch, ticks=slices)
+    crowd = [Socket(heard=1000) for _ in range(sockets)]
+    add(hub, *crowd)
+    await beat(hub)
+    assert [len(socket.pings) for socket in crowd] == [1] * sockets
+    size = max(200, sockets // 20)
+    assert clock.naps == pytest.approx([1.0, *[size / sockets] * (slices - 1)])
+
+
+async def test_who_has_gone_since_a_part_began_is_not_pinged(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor looked at again, which would keep it."""
+    clock = FastLoop(monkeypatch, ticks=2)
+    crowd = [Socket(heard=1000) for _ in range(201)]
+    add(hub, *crowd)
+    clock.meanwhile = lambda: remove(hub, crowd[200])
+    await beat(hub)
+    assert [len(socket.pings) for socket in crowd] == [*[1] * 200, 0]
+    assert len(hub) == 200
+    assert not hub._watched
+
+
 async def test_a_stalled_process_does_not_make_up_for_missed_rounds(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +163,7 @@ async def test_a_ping_is_encoded_once_for_each_format(hub: Hub) -> None:
     text = [Socket(heard=100), Socket("bob", heard=100)]
     binary = [Socket("carol", MESSAGE_PACK, heard=100), Socket("dora", MESSAGE_PACK, heard=100)]
     add(hub, *text, *binary)
-    hub._tick(100, 0)
+    tick(hub, 100, 0)
     assert text[0].pings[0] is text[1].pings[0]
     assert binary[0].pings[0] is binary[1].pings[0]
     assert text[0].pings[0].event == {"type": "websocket.send", "text": '{"op":1,"d":{}}'}
@@ -136,7 +174,7 @@ async def test_a_ping_bears_the_cursor(hub: Hub) -> None:
     hub.positions["messaging"] = Position("e", 7)
     socket = Socket(heard=100)
     add(hub, socket)
-    hub._tick(100, 0)
+    tick(hub, 100, 0)
     cursor = CURSORS.encode({"messaging": Position("e", 7)})
     assert socket.pings[0].event["text"] == f'{{"op":1,"d":{{}},"cur":"{cursor}"}}'
 
@@ -148,7 +186,7 @@ async def test_silence_is_closed_after_the_timeout(
     """Whichever part of the round is next, and without another PING."""
     socket = Socket(part=3, heard=100)
     add(hub, socket)
-    hub._tick(100 + silence, 0)
+    tick(hub, 100 + silence, 0)
     assert socket.closed == closes
 
 
@@ -157,7 +195,7 @@ async def test_an_expired_token_is_closed(hub: Hub) -> None:
     expired, good = Socket(heard=100), Socket("bob", heard=100)
     expired.expires_in = 0
     add(hub, expired, good)
-    hub._tick(100, 0)
+    tick(hub, 100, 0)
     assert (expired.closed, good.closed) == ([CloseCode.TOKEN_EXPIRED], [])
     assert (len(expired.pings), len(good.pings)) == (0, 1)
 
@@ -172,7 +210,7 @@ async def test_silence_and_expiry_are_noticed_within_a_part_of_a_round(hub: Hub,
         going.last_heard = staying.last_heard = now - 0.5
         if now < 37:
             silent.last_heard = now - 0.5
-        hub._tick(now, now % BEAT_PARTS)
+        tick(hub, now, now % BEAT_PARTS)
         assert bool(silent.closed) is (now - silent.last_heard > 30)
         assert bool(going.closed) is (now > 50.5)
         assert not staying.closed
@@ -185,10 +223,10 @@ async def test_another_token_is_looked_at_at_once(hub: Hub) -> None:
     """It may expire sooner than the one before."""
     socket = Socket(part=1, heard=100)
     add(hub, socket)
-    hub._tick(100, 0)
+    tick(hub, 100, 0)
     socket.expires_in = 0
     hub.watch(socket)  # type: ignore[arg-type]
-    hub._tick(101, 2)
+    tick(hub, 101, 2)
     assert socket.closed == [CloseCode.TOKEN_EXPIRED]
 
 
