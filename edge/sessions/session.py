@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -27,6 +27,12 @@ from service_kit.authentication.claims import Principal
 from service_kit.tracing.requests import Asked
 
 _logger = structlog.get_logger(__name__)
+
+
+class Abort(Protocol):
+    """Ends a connection, now or after so many seconds."""
+
+    def __call__(self, after_seconds: float = 0) -> None: ...
 
 
 class Session(Delivery):
@@ -57,7 +63,7 @@ class Session(Delivery):
         format_: packets.Format,
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
-        abort: Callable[[], None],
+        abort: Abort,
         write_now: WriteNow = write_later,
     ) -> None:
         super().__init__(edge, principal, format_, send, write_now)
@@ -119,7 +125,7 @@ class Session(Delivery):
             for task in self._requests:
                 task.cancel()
             # A peer that has closed but reads nothing would hold what the server has yet to send.
-            asyncio.get_running_loop().call_later(edge.settings.close_timeout_seconds, self._abort)
+            self._abort(edge.settings.close_timeout_seconds)
 
     def take(self, data: str | bytes) -> bool:
         """Handle a packet at once, without waking the task that receives. False when it has to wait
@@ -366,7 +372,7 @@ class Session(Delivery):
     async def _close(self, code: CloseCode, reason: str) -> None:
         seconds = self.edge.settings.close_timeout_seconds
         # Also for the peer that takes the close frame and never answers it.
-        asyncio.get_running_loop().call_later(seconds, self._abort)
+        self._abort(seconds)
         try:
             async with asyncio.timeout(seconds):
                 await self._outbox.close()

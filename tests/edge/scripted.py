@@ -316,7 +316,10 @@ class Wire:
         packet = json.loads(text) if text else msgspec.msgpack.decode(event["bytes"])
         self._outgoing.put_nowait(packet)
 
-    def abort(self) -> None:
+    def abort(self, after_seconds: float = 0) -> None:
+        if after_seconds:
+            asyncio.get_running_loop().call_later(after_seconds, self.abort)
+            return
         self.aborted.set()
         self.hang_up()
 

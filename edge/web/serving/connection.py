@@ -179,6 +179,8 @@ class Connection(asyncio.BufferedProtocol):
         self.connections.closed(self)
         self.protocol.connection_lost(exc)
         self.gone.set_result(None)
+        # Both refer to it: whoever has left would be kept until the collector comes by.
+        del self.protocol, self._upper
 
     # Reading.
 
@@ -273,9 +275,14 @@ class Connection(asyncio.BufferedProtocol):
         self._read_or_not()
         self._set_timer(self.loop.call_later(_LINGER_SECONDS, self._transport.abort))
 
-    def abort(self) -> None:
-        """End it now."""
-        self._upper.abort()
+    def abort(self, after_seconds: float = 0) -> None:
+        """End it, now or after so many seconds, unless it is gone by then."""
+        if self.gone.done():
+            return
+        if after_seconds:
+            self._set_timer(self.loop.call_later(after_seconds, self._upper.abort))
+        else:
+            self._upper.abort()
 
     def _late(self) -> None:
         self.connections.metrics.limits.reached("handshake_timeout_seconds")

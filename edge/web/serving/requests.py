@@ -77,6 +77,8 @@ class RequestProtocol(HttpToolsProtocol):
             self._connection.refuse(self._refused)
         elif upgraded:
             self._upgrade()
+            # It refers to this, which has done its work: see Connection.connection_lost.
+            del self.parser
 
     def _upgrade(self) -> None:
         self.connections.discard(self)

@@ -118,6 +118,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self.ping_sent_at = self.last_ping_rtt = 0.0
         self.frames = []
         self.curr_msg_data_type = "bytes"
+        self.scope = {}  # type: ignore[typeddict-item] # until the handshake was read
         # Less memory of an idle socket than asyncio's own.
         self.queue = cast("asyncio.Queue[Any]", EventQueue(self.loop))
         self.writable = LeanEvent()
@@ -295,6 +296,13 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self._connection.lingers = True
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # They refer to it: see Connection.connection_lost.
+        self._take = None
+        self.conn.parser.close()
+        self.scope.clear()  # type: ignore[attr-defined] # as above
 
     def shutdown(self) -> None:
         if self._connection.closing:

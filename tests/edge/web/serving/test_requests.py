@@ -4,6 +4,7 @@ Real connections to an edge in this process, which dials a scripted messaging se
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
@@ -13,11 +14,14 @@ import pytest
 
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
+from edge.sessions.session import Session
 from edge.web.app import build_app
 from edge.web.health import edge_health
-from edge.web.serving.connection import Connections
+from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.listener import bind
+from edge.web.serving.requests import RequestProtocol
 from edge.web.serving.server import Server
+from edge.web.serving.transport import PacketProtocol
 from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 from tests.edge.scripted import SECRET, Stream, with_settings
 from tests.support.waiting import PATIENCE, until
@@ -328,3 +332,31 @@ async def test_open_connections_without_a_session_count(
     assert door.sample("connections") == 3
     for _, writer in silent:
         writer.transport.abort()
+
+
+CLOSE = bytes([0x88, 0x80, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("farewell", [CLOSE, b""])
+@pytest.mark.parametrize("credentials", [bearer(), ""])
+async def test_who_has_left_is_kept_by_nothing(
+    open_door: Callable[..., Awaitable[Door]],
+    without_collector: None,
+    farewell: bytes,
+    credentials: str,
+) -> None:
+    """Neither by a deadline that has become void, nor by a cycle: thousands who come and go would
+    fill the memory, and to collect them would stop everybody else.
+    """
+    door = await open_door(close_timeout_seconds=60)
+    for _ in range(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(handshake(more=credentials))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(farewell)
+        if farewell:
+            await reader.read()
+        writer.close()
+    kinds = (Session, Connection, PacketProtocol, RequestProtocol)
+    await until(lambda: not [one for one in gc.get_objects() if isinstance(one, kinds)])
+    assert door.sample("connections") == 0
