@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,10 @@ _LEAVING_SECONDS = 0.5
 # For which a replica may be behind what a user was told; within the time of a handshake.
 _BEHIND_SECONDS = 1.5
 _ASK_AGAIN_SECONDS = 0.1
+# After a call for so many who came, the next one is made when as many wait, or this long after that
+# one was made: a call costs as much as half a login, whoever is in it.
+_MANY = 4
+_PACE_SECONDS = 0.012
 
 
 class EventSink(Protocol):
@@ -87,6 +92,9 @@ class FollowedUsers:
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
         self._updater: asyncio.Task[None] | None = None
+        # Set when so many wait to be followed.
+        self._enough = 1
+        self._many = asyncio.Event()
         self._update_timer: asyncio.TimerHandle | None = None
         self._linger_seconds = 0 if backend.knows_presence else linger_seconds
         self._most_lingering = most_lingering
@@ -207,6 +215,8 @@ class FollowedUsers:
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
         self._changed[user] = None
+        if len(self._waiting) >= self._enough:
+            self._many.set()
         self._update_soon()
         return await future
 
@@ -287,7 +297,11 @@ class FollowedUsers:
                 self._updating = set(islice(self._changed, self._batch))
                 for user in self._updating:
                     del self._changed[user]
+                came = len(self._waiting)
+                leaves = asyncio.get_running_loop().time() + _PACE_SECONDS
                 await self._update_once(self._updating)
+                if came >= _MANY:
+                    await self._until_many(came, leaves)
         except Exception:
             # Sessions wait for this; a mistake in it must not leave them waiting.
             _logger.exception("users could not be followed")
@@ -295,6 +309,14 @@ class FollowedUsers:
         finally:
             self._updating = set()
             self._updater = None
+
+    async def _until_many(self, count: int, leaves: float) -> None:
+        """Return when so many wait, or at a time on the clock of the loop."""
+        self._enough = count
+        self._many.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(leaves):
+                await self._many.wait()
 
     async def _update_once(self, changed: set[str]) -> None:
         here = set(filter(self._is_wanted, changed))

@@ -103,6 +103,50 @@ async def test_who_comes_while_an_update_is_in_flight_travels_together(sockets: 
     assert sockets.service.updates.empty()
 
 
+async def come(sockets: Sockets, *users: str) -> "list[asyncio.Task[Position]]":
+    """Somebody comes, or some at once: when this returns, each has asked to be followed."""
+    for user in users:
+        sockets.join(user)
+    asking = [asyncio.create_task(sockets.users.follow(user)) for user in users]
+    await asyncio.sleep(0)
+    return asking
+
+
+async def test_after_many_who_came_the_next_call_waits_for_as_many(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where logins come in numbers, a call is shared by all of a moment."""
+    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 3600)
+    await asyncio.gather(*await come(sockets, "alice", "bob", "carol", "dora"))
+    assert await sockets.told() == (["alice", "bob", "carol", "dora"], [])
+    following = await come(sockets, "eve", "fred", "gina")
+    sockets.live.say(20)
+    await sockets.reached(Position(EPOCH, 20))
+    assert sockets.service.updates.empty()
+    following += await come(sockets, "hal")
+    await asyncio.gather(*following)
+    assert await sockets.told() == (["eve", "fred", "gina", "hal"], [])
+
+
+async def test_after_many_who_came_one_waits_for_a_moment_at_most(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody at all where few come."""
+    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 0.05)
+    await asyncio.gather(*await come(sockets, "alice", "bob", "carol", "dora"))
+    await asyncio.gather(*await come(sockets, "eve"))
+    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 3600)
+    for user in ("fred", "gina", "hal"):
+        await asyncio.gather(*await come(sockets, user))
+    assert [(await sockets.told())[0] for _ in range(5)] == [
+        ["alice", "bob", "carol", "dora"],
+        ["eve"],
+        ["fred"],
+        ["gina"],
+        ["hal"],
+    ]
+
+
 async def test_the_last_socket_of_a_user_takes_the_following_with_it(sockets: Sockets) -> None:
     """And not one before."""
     first, _ = await sockets.attached()
