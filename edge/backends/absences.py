@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from edge.backends.batcher import Batcher
+from edge.backends.batcher import PACE_SECONDS, Batcher
 from edge.backends.errors import NotLiveError
 from edge.cursors import Position
 from edge.settings import Settings
@@ -72,6 +72,7 @@ class Absences:
             batch_bytes=settings.batch_bytes,
             waiting_items=settings.waiting_items,
             budget_seconds=settings.call_timeout_seconds,
+            pace_seconds=PACE_SECONDS,
             repeatable=True,
             reached=reached,
         )

@@ -8,7 +8,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
 from edge.backends.backend import Backend
-from edge.backends.batcher import Batcher
+from edge.backends.batcher import PACE_SECONDS, Batcher
 from edge.cursors import MODERATION
 from parley_protocol.errors import Error
 
@@ -32,6 +32,7 @@ class ModerationBackend(Backend):
             # Names of users, who are asked about once for all that wait.
             traced=None,
             budget_seconds=self._settings.moderation_timeout_seconds,
+            pace_seconds=PACE_SECONDS,
         )
 
     async def open_disputes(

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from edge.backends.backend import Backend, Event
+from edge.backends.batcher import MANY, PACE_SECONDS
 from edge.backends.errors import NotLiveError
 from edge.cursors import Position, later
 from edge.push.hub import Hub
@@ -22,10 +23,6 @@ _LEAVING_SECONDS = 0.5
 # For which a replica may be behind what a user was told; within the time of a handshake.
 _BEHIND_SECONDS = 1.5
 _ASK_AGAIN_SECONDS = 0.1
-# After a call for so many who came, the next one is made when as many wait, or this long after that
-# one was made: a call costs as much as half a login, whoever is in it.
-_MANY = 4
-_PACE_SECONDS = 0.012
 
 
 class EventSink(Protocol):
@@ -55,10 +52,11 @@ class Following(NamedTuple):
 class FollowedUsers:
     """Tells the backend who is here, one call at a time; `follow` and `review` as they come and go.
 
-    A call names `batch` users at most. Who has left is followed for `linger_seconds` more, so that
-    who comes back is followed already; not where presence is made of it. `own` are followed for the
-    edge itself, and invisible. `failed` is called when
-    the backend and this edge may disagree about who is followed.
+    A call names `batch` users at most. After one for which many waited, as a Batcher has it, the
+    next is made when as many wait, or a moment after that one was made. Who has left is followed
+    for `linger_seconds` more, so that who comes back is followed already; not where presence is
+    made of it. `own` are followed for the edge itself, and invisible. `failed` is called when the
+    backend and this edge may disagree about who is followed.
     """
 
     def __init__(
@@ -298,9 +296,9 @@ class FollowedUsers:
                 for user in self._updating:
                     del self._changed[user]
                 came = len(self._waiting)
-                leaves = asyncio.get_running_loop().time() + _PACE_SECONDS
+                leaves = asyncio.get_running_loop().time() + PACE_SECONDS
                 await self._update_once(self._updating)
-                if came >= _MANY:
+                if came >= MANY:
                     await self._until_many(came, leaves)
         except Exception:
             # Sessions wait for this; a mistake in it must not leave them waiting.

@@ -19,7 +19,7 @@ from messaging_service.storage.messages import Changed, Span
 from messaging_service.storage.presence import (
     any_changed_presence,
     find_changed_presence,
-    find_observers_of_changed,
+    find_told_of_changed,
 )
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
@@ -93,8 +93,8 @@ def list_changed_users(
         statements = (*CHANGED_PARTICIPANTS, CHANGED_BLOCKERS)
         found = find_changed_users(connection, statements, wanted, start, end)
         if presence:
-            found |= find_observers_of_changed(
-                connection, start, end, presence, strangers=strangers
+            found |= find_told_of_changed(
+                connection, wanted - found, start, end, presence, strangers=strangers
             )
         return found
 

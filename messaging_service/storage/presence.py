@@ -1,7 +1,7 @@
 """Statements of presence; those that are run while serving go through an index."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -166,16 +166,30 @@ def find_changed_presence(
     return [one for one in found.values() if after < one.revision <= until]
 
 
-def find_observers_of_changed(
-    connection: Connection, after: int, until: int, count: int, *, strangers: bool
+def find_told_of_changed(
+    connection: Connection,
+    users: Collection[str],
+    after: int,
+    until: int,
+    count: int,
+    *,
+    strangers: bool,
 ) -> set[str]:
-    """Find those who were told, as `find_observers` has it, of the presence of anybody that changed
-    with after < revision <= until.
+    """Find those of `users` who are told of the presence of anybody that changed with
+    after < revision <= until; others may be among them. Both look at `count` conversations.
+
+    It is looked for from whichever are fewer, `users` or those whose presence changed: after an
+    edge's restart the latter are all.
     """
+    if not users:
+        return set()
     given = {"after": after, "until": until}
-    changed = [row.user_id for row in bulk_statements.fetch(connection, _CHANGED, given)]
-    observers = find_observers(connection, changed, count, strangers=strangers)
-    return {user for near in observers.values() for user in near.users}
+    changed = {row.user_id for row in bulk_statements.fetch(connection, _CHANGED, given)}
+    if len(changed) < len(users):
+        observers = find_observers(connection, changed, count, strangers=strangers)
+        return {user for near in observers.values() for user in near.users}
+    observed = _find_peers(connection, _OBSERVED, users, count, strangers=strangers)
+    return {user for user, near in observed.items() if not changed.isdisjoint(near.users)}
 
 
 def insert_presence(connection: Connection, new: Iterable[Presence]) -> None:

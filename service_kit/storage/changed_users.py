@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Select, TextClause, bindparam, func, select
 
-from service_kit.storage.bulk_statements import fetch, give_rows, given_items
+from service_kit.storage.bulk_statements import Lookup, give_rows, given_items, look_up_all
 
 
 def changed_users(
@@ -39,9 +40,7 @@ def find_changed_users(
     """Find the users, of one at least, of whom any of several statements knows a change."""
     given = give_rows(connection, "users", [(user,) for user in users])
     given |= {"after": after, "until": until}
+    lookups = [Lookup(statement, given, tuple) for statement in statements]
     return {
-        user
-        for statement in statements
-        for user, revision in fetch(connection, statement, given)
-        if revision is not None
+        user for user, revision in chain(*look_up_all(connection, *lookups)) if revision is not None
     }

@@ -116,7 +116,7 @@ async def test_after_many_who_came_the_next_call_waits_for_as_many(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where logins come in numbers, a call is shared by all of a moment."""
-    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 3600)
+    monkeypatch.setattr("edge.push.followed_users.PACE_SECONDS", 3600)
     await asyncio.gather(*await come(sockets, "alice", "bob", "carol", "dora"))
     assert await sockets.told() == (["alice", "bob", "carol", "dora"], [])
     following = await come(sockets, "eve", "fred", "gina")
@@ -132,10 +132,10 @@ async def test_after_many_who_came_one_waits_for_a_moment_at_most(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nobody at all where few come."""
-    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 0.05)
+    monkeypatch.setattr("edge.push.followed_users.PACE_SECONDS", 0.05)
     await asyncio.gather(*await come(sockets, "alice", "bob", "carol", "dora"))
     await asyncio.gather(*await come(sockets, "eve"))
-    monkeypatch.setattr("edge.push.followed_users._PACE_SECONDS", 3600)
+    monkeypatch.setattr("edge.push.followed_users.PACE_SECONDS", 3600)
     for user in ("fred", "gina", "hal"):
         await asyncio.gather(*await come(sockets, user))
     assert [(await sockets.told())[0] for _ in range(5)] == [

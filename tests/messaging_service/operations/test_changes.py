@@ -201,6 +201,25 @@ def test_list_changed_users_finds_all_who_missed_something_and_no_others(databas
     assert database.read(list_changed_users, people, now, now).users == set()
 
 
+@pytest.mark.parametrize("asked", [["carol"], ["carol", "bob"], ["carol", "alice", "eve", "bob"]])
+def test_who_was_told_of_presence_is_found_from_whichever_are_fewer(
+    database: Any, asked: list[str]
+) -> None:
+    """From those who are asked about, or from those whose presence changed."""
+    database.say(said("dan", to="carol"), said("dan", to="alice"), said("eve", to="alice"))
+    database.say(said("alice", to="dan"), said("alice", to="eve"))
+    start = database.read(read_position)
+    for user in ("dan", "eve"):
+        comes = presence_operations.Attend(user, here=True, at=5)
+        database.run(partial(presence_operations.attend, 500), comes)
+    now = database.read(read_position)
+    found = database.read(list_changed_users, asked, start, now, 500)
+    assert found.users == {"carol", "alice"} & {*asked}
+    for user in asked:
+        missed = database.read(list_changes, user, start, now, 500, "", 500, 500).changes
+        assert bool(missed) is (user in found.users)
+
+
 def test_what_is_left_is_not_read_again_with_each_page(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
