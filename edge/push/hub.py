@@ -1,6 +1,7 @@
 """The sessions of this edge by user, and the one timer for all of them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence, Sized
 from math import ceil
 from typing import Protocol
@@ -67,8 +68,6 @@ class HubSession(Protocol):
     @property
     def requests(self) -> Collection["asyncio.Task[None]"]:
         """Packets that are being answered."""
-
-    def token_expires_within(self, seconds: float) -> bool: ...
 
     def send(self, op: Op, payload: msgspec.Struct, *, cur: str | None = None) -> None: ...
 
@@ -236,9 +235,14 @@ class Hub:
         # The cursor spares an idle client, or one that only writes, a long replay.
         cursor = self.cursor()
         frames: dict[Encoding, Frame] = {}
+        heard, expires = self._safe(now)
         for session in sessions:
             # It may have gone since the part began.
-            if session in self._parts[session.beat_part] and not self._closed(session, now):
+            if session not in self._parts[session.beat_part]:
+                continue
+            # Asked here for most, for whom a call would be a tenth of what a PING costs.
+            safe = session.last_heard >= heard and session.principal.expires_at > expires
+            if (safe and session not in self._watched) or not self._closed(session, now):
                 encoding = session.encoding
                 frame = frames.get(encoding)
                 if frame is None:
@@ -246,20 +250,24 @@ class Hub:
                     frame = frames[encoding] = encoding.format.encode(Op.PING, {}, cur=cur)
                 session.ping(frame)
 
+    def _safe(self, now: float) -> tuple[float, float]:
+        """Since when to be heard, and up to when not to expire, keeps a session from being closed
+        before its part comes again, with a round to spare.
+        """
+        return now - self._pong_timeout + self._foresight, time.time() + self._foresight
+
     def _closed(self, session: HubSession, now: float) -> bool:
         """Close who is silent or whose token has expired, and watch who soon will be; whether it
         was closed.
         """
-        silence = now - session.last_heard
-        if silence <= self._pong_timeout - self._foresight and not session.token_expires_within(
-            self._foresight
-        ):
+        heard, expires = self._safe(now)
+        if session.last_heard >= heard and session.principal.expires_at > expires:
             self._watched.pop(session, None)
             return False
         self._watched[session] = None
-        if silence > self._pong_timeout:
+        if now - session.last_heard > self._pong_timeout:
             session.close(CloseCode.NO_PONG, "no PONG")
-        elif session.token_expires_within(0):
+        elif session.principal.expires_at <= time.time():
             session.close(CloseCode.TOKEN_EXPIRED, "token expired")
         else:
             return False

@@ -8,7 +8,14 @@ from typing import Any, Protocol
 from parley_protocol.packets import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-WriteNow = Callable[[Frame], bool]
+
+
+class WriteNow(Protocol):
+    """Writes a frame if the connection takes it at once, and tells whether it did. With one that is
+    `alone` no other comes in this turn of the loop.
+    """
+
+    def __call__(self, frame: Frame, *, alone: bool = False) -> bool: ...
 
 
 class Holder(Protocol):
@@ -23,7 +30,7 @@ def _nobody() -> None:
     """Do nothing."""
 
 
-def write_later(_frame: Frame) -> bool:
+def write_later(frame: Frame, *, alone: bool = False) -> bool:  # noqa: ARG001 - as WriteNow has it
     """Leave every frame to the task that sends."""
     return False
 
@@ -66,11 +73,11 @@ class Outbox:
         """Bytes that wait."""
         return self._bytes
 
-    def put(self, frame: Frame) -> None:
-        """Queue a frame; it is dropped when the outbox is closed."""
+    def put(self, frame: Frame, *, alone: bool = False) -> None:
+        """Queue a frame; it is dropped when the outbox is closed. `alone` is as of WriteNow."""
         if not self._open:
             return
-        if self._sender is None and self._write_now(frame):
+        if self._sender is None and self._write_now(frame, alone=alone):
             return
         if self._bytes > self._limit:
             overflowed = self._overflowed

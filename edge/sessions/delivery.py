@@ -218,7 +218,7 @@ class Delivery(ABC):
             elif self._ahead:
                 cursor = self.cursor(self.edge.hub.cursor())
                 frame = self.format.encode(Op.PING, {}, cur=cursor or None)
-            self._outbox.put(frame)
+            self._outbox.put(frame, alone=True)
         elif self.reachable:
             self._outbox.put(self.format.encode(Op.PING, {}))
 

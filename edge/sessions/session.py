@@ -326,9 +326,6 @@ class Session(Delivery):
             self.edge.metrics.limits.reached("bad_packets_per_minute")
             self.close(CloseCode.BAD_PACKETS, "repeated bad packets")
 
-    def token_expires_within(self, seconds: float) -> bool:
-        return time.time() + seconds >= self.principal.expires_at
-
     def type_in(self, conversation: str) -> None:
         """Note where its user types: in one conversation at a time."""
         if self.typing != conversation:

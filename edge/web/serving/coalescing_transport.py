@@ -31,6 +31,13 @@ class CoalescingTransport(asyncio.Transport):
         if self._bytes >= _MOST_BYTES:
             self.flush()
 
+    def write_alone(self, data: bytes) -> None:
+        """Write at once, as long as nothing waits."""
+        if self._waiting:
+            self.write(data)
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
 

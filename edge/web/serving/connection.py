@@ -224,6 +224,11 @@ class Connection(asyncio.BufferedProtocol):
         self._hand_on()
         self._read_or_not()
 
+    def write_alone(self, data: bytes) -> None:
+        """Write what the protocol has to say, where it says nothing else in this turn."""
+        if not self.closing:
+            self._upper.write_alone(data)
+
     # The end.
 
     def attached(self) -> None:

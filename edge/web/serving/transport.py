@@ -216,11 +216,14 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self.scope.clear()  # type: ignore[attr-defined] # a dictionary, whatever its type says
         self.request = self.response = None  # type: ignore[assignment] # which nobody asks
 
-    def write_now(self, packet: packets.Frame) -> bool:
+    def write_now(self, frame: packets.Frame, *, alone: bool = False) -> bool:
         """Write a packet as `send` does, if the connection takes it at once."""
         if not self.writable.is_set() or self.conn.state is not State.OPEN or self.close_sent:
             return False
-        self.transport.write(packet.wire)
+        if alone:
+            self._connection.write_alone(frame.wire)
+        else:
+            self.transport.write(frame.wire)
         return True
 
     def _alone(self, data: bytes) -> str | bytes | None:

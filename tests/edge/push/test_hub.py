@@ -12,7 +12,8 @@ from edge.push.hub import BEAT_PARTS, Hub, HubSession
 from edge.settings import Settings
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
-from tests.edge.scripted import CURSORS
+from service_kit.authentication.claims import Principal
+from tests.edge.scripted import CURSORS, principal_of
 
 
 class Socket:
@@ -35,8 +36,9 @@ class Socket:
     def close(self, code: CloseCode, _reason: str) -> None:
         self.closed.append(code)
 
-    def token_expires_within(self, seconds: float) -> bool:
-        return self.expires_in <= seconds
+    @property
+    def principal(self) -> Principal:
+        return principal_of(self.user, self.expires_in)
 
 
 def add(hub: Hub, *sockets: Socket) -> None:

@@ -92,9 +92,9 @@ async def test_what_a_connection_takes_at_once_waits_for_nothing(
     written: list[int] = []
     takes = True
 
-    def write_now(offered: Frame) -> bool:
+    def write_now(frame: Frame, *, alone: bool = False) -> bool:
         if takes:
-            written.append(int(offered.data))
+            written.append(int(frame.data))
         return takes
 
     outbox = Outbox(peer.send, 100, lambda: overflows.append(None), holder, write_now)

@@ -76,6 +76,21 @@ async def test_much_is_written_at_once() -> None:
     assert recorder.calls[1:] == [b"y"]
 
 
+async def test_what_comes_alone_is_written_at_once() -> None:
+    """Unless something waits, behind which it belongs, or the peer has vanished."""
+    recorder, transport = opened()
+    transport.write_alone(b"a")
+    assert recorder.calls == [b"a"]
+    transport.write(b"b")
+    transport.write_alone(b"c")
+    assert recorder.calls == [b"a"]
+    await turn()
+    assert recorder.calls == [b"a", b"bc"]
+    recorder.closing = True
+    transport.write_alone(b"d")
+    assert recorder.calls == [b"a", b"bc"]
+
+
 async def test_closing_writes_what_waits_first() -> None:
     """A close frame written in the same turn is not lost."""
     recorder, transport = opened()

@@ -300,13 +300,14 @@ async def test_what_is_no_packet_ends_the_connection_also_alone(
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
 @pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("alone", [True, False])
 async def test_a_packet_is_written_at_once_as_it_would_be_sent(
-    opened: Opened, size: int, text: bool
+    opened: Opened, size: int, text: bool, alone: bool
 ) -> None:
     frame = Frame(b"x" * size, text=text)
     await opened.protocol.send(frame.event)
     sent = await opened.written()
-    assert opened.protocol.write_now(frame)
+    assert opened.protocol.write_now(frame, alone=alone)
     assert await opened.written() == sent
 
 
