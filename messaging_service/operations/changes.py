@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from messaging_service.domain import events
+from messaging_service.domain.blocks import Block
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message
+from messaging_service.domain.presence import Presence
 from messaging_service.domain.watermarks import tells_delivered
 from messaging_service.operations.presence import find_shown_people
 from messaging_service.storage import messages as storage
@@ -18,16 +20,28 @@ from messaging_service.storage.conversations import CHANGED_PARTICIPANTS, change
 from messaging_service.storage.messages import Changed, Span
 from messaging_service.storage.presence import (
     any_changed_presence,
-    find_changed_presence,
     find_told_of_changed,
+    observed_by,
+    presence_of,
+    users_of,
 )
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
-from service_kit.storage.bulk_statements import look_up_all
+from service_kit.storage.bulk_statements import Lookup, look_up, look_up_all
 from service_kit.storage.changed_users import find_changed_users
-from service_kit.storage.horizon import is_beyond_horizon
+from service_kit.storage.clock import position
+from service_kit.storage.horizon import beyond_horizon, is_beyond_horizon
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangedUsers, ChangePage, ReadList, read_first
+from service_kit.watch.changes import (
+    INCOMPLETE,
+    ChangedUsers,
+    ChangePage,
+    read_at_once,
+    read_first,
+)
+
+# Of which the beginnings are read in one statement.
+_FEW_LISTS = 4
 
 _Messages = Mapping[tuple[str, int], Message]
 
@@ -69,10 +83,25 @@ def list_changes(
     """
     if refusal := check_user("user", user):
         return refusal
-    if is_beyond_horizon(connection, after):
-        return ChangePage(complete=False, changes=[], next_page_token="")
-    read = partial(_changes, connection, user, presence, strangers=strangers)
-    return changes.list_changes(connection, after, until, page_size, page_token, most, read)
+    asked = changes.ask_for_page(after, until, page_size, page_token, most)
+    if isinstance(asked, Refusal):
+        return asked
+    start, end = asked.start, until.revision
+    # Each look-up would be a journey to the database, for everybody who comes back after a restart.
+    forgotten, now, blocks, moved, *sides = look_up_all(
+        connection,
+        beyond_horizon(after),
+        position(),
+        changed_blocks(user, start, end),
+        any_changed_presence(start, end),
+        *changed_conversations(user, start),
+    )
+    if forgotten:
+        return INCOMPLETE
+    touched = [conversation for side in sides for conversation in side]
+    seen = _Seen(blocks, touched, presence if moved else 0)
+    read = partial(_changes, connection, user, seen, presence, strangers=strangers)
+    return changes.make_page(asked, now, read)
 
 
 def list_changed_users(
@@ -103,9 +132,20 @@ def list_changed_users(
     return changes.list_changed_users(connection, users, after, until, find)
 
 
+class _Seen(NamedTuple):
+    """What was found at once: the own blocks that changed, the conversations in which anything
+    happened, and in how many others may have come or gone.
+    """
+
+    blocks: Sequence[Block]
+    touched: Sequence[Conversation]
+    presence: int
+
+
 def _changes(
     connection: Connection,
     user: str,
+    seen: _Seen,
     presence: int,
     start: int,
     until: int,
@@ -113,38 +153,44 @@ def _changes(
     *,
     strangers: bool,
 ) -> list[tuple[int, events.Event]]:
-    """Read the first events in order. Whatever is left, no more messages are read than are told."""
-    blocks, moved, *sides = look_up_all(
-        connection,
-        changed_blocks(user, start, until),
-        any_changed_presence(start, until),
-        *changed_conversations(user, start),
+    """Read the first events in order. Whatever is left, about as many messages are read as told."""
+    lists = [
+        _NewMessages(connection, conversation, user, which, until)
+        for conversation in seen.touched
+        for which in _ways(conversation, user, start)
+    ]
+    place, most = (start, NEWEST), read_at_once(lists, count)
+    near = (
+        observed_by(connection, user, seen.presence, strangers=strangers) if seen.presence else []
     )
-    touched = [conversation for side in sides for conversation in side]
-    entries = []
-    if presence:
-        entries += _presence(
-            connection, user, touched, start, until, presence, moved=moved, strangers=strangers
-        )
-    entries += [
+    # The text of a statement for each number of lists is one more that the database has to prepare.
+    together = [one.look_up(place, most) for one in lists] if len(lists) <= _FEW_LISTS else []
+    found = look_up_all(connection, *near, *together)
+    begun = found[len(near) :]
+    entries = [
         _ready(
             one.revision,
             events.BlockChanged(user, one.blocked, one.active, one.changed_at, ""),
         )
-        for one in blocks
+        for one in seen.blocks
+        if one.revision <= until
     ]
-    entries += _watermarks(user, touched, start, until)
-    lists: list[ReadList[_Entry]] = []
-    for conversation in touched:
-        ways = _ways(conversation, user, start)
-        lists += [_messages(connection, conversation, user, which, until) for which in ways]
-    entries += read_first(lists, (start, NEWEST), count)
+    entries += _watermarks(user, seen.touched, start, until)
+    entries += read_first([one.read for one in lists], place, count, begun)
     entries.sort(key=lambda entry: entry.order)
-    told = entries[:count]
-    messages = storage.find_messages_at(
-        connection, [(one.conversation_id, one.seq) for one in told if one.seq]
+    peers, messages = look_up_all(
+        connection,
+        presence_of(connection, users_of(found[: len(near)], seen.presence)),
+        storage.messages_at(
+            connection, [(one.conversation_id, one.seq) for one in entries[:count] if one.seq]
+        ),
     )
-    return [(entry.revision, entry.tell(messages)) for entry in told]
+    if presence:
+        entries += _presence(
+            connection, user, seen.touched, start, until, peers, strangers=strangers
+        )
+        entries.sort(key=lambda entry: entry.order)
+    return [(entry.revision, entry.tell(messages)) for entry in entries[:count]]
 
 
 def _ready(revision: int, event: events.Event) -> _Entry:
@@ -164,30 +210,47 @@ def _ways(conversation: Conversation, user: str, start: int) -> list[Changed]:
     return ways
 
 
-def _messages(
-    connection: Connection, conversation: Conversation, user: str, which: Changed, until: int
-) -> ReadList[_Entry]:
-    """Read the entries of messages that are new in one way; the last change of each, as the reader
-    sees it, for changes are state.
+class _NewMessages(NamedTuple):
+    """The messages of a conversation that are new to a user in one way; the last change of each, as
+    the reader sees it, for changes are state.
     """
-    span = Span(conversation.id, user, until)
-    side = conversation.side(user)
-    created = which in {Changed.CREATED, Changed.OWN_CREATED}
 
-    def tell(messages: _Messages, seq: int) -> events.Event:
-        message = messages[conversation.id, seq]
-        if not created:
+    connection: Connection
+    conversation: Conversation
+    user: str
+    which: Changed
+    until: int
+
+    def read(self, place: tuple[int, int], count: int) -> list[_Entry]:
+        """Read the first entries past a place."""
+        return look_up(self.connection, self.look_up(place, count))
+
+    def look_up(self, place: tuple[int, int], count: int) -> Lookup[list[_Entry]]:
+        """As `read`, together with others."""
+        conversation = self.conversation.id
+        span = Span(conversation, self.user, self.until)
+        keys = storage.changed_keys(self.which, span, place, count)
+        rank = 0 if self._is_created else 1
+
+        def entries(rows: Sequence[Any]) -> list[_Entry]:
+            return [
+                _Entry(revision, conversation, seq, rank, partial(self._tell, seq=seq))
+                for revision, seq in keys.read(rows)
+            ]
+
+        return Lookup(keys.statement, keys.given, entries)
+
+    @property
+    def _is_created(self) -> bool:
+        return self.which in {Changed.CREATED, Changed.OWN_CREATED}
+
+    def _tell(self, messages: _Messages, seq: int) -> events.Event:
+        conversation, user = self.conversation, self.user
+        message, side = messages[conversation.id, seq], conversation.side(user)
+        if not self._is_created:
             return events.message_changed(message, user, "").with_counts(conversation, (user,))
         # How much is unread is state, and told as it is now.
         return events.MessageCreated(message, (side.unread,), (side.version,), "")
-
-    def read(place: tuple[int, int], count: int) -> list[_Entry]:
-        return [
-            _Entry(revision, conversation.id, seq, 0 if created else 1, partial(tell, seq=seq))
-            for revision, seq in storage.find_changed_keys(connection, which, span, place, count)
-        ]
-
-    return read
 
 
 def _watermarks(user: str, touched: Sequence[Conversation], start: int, until: int) -> list[_Entry]:
@@ -230,18 +293,16 @@ def _presence(
     touched: Sequence[Conversation],
     start: int,
     until: int,
-    presence: int,
+    peers: Mapping[str, Presence],
     *,
-    moved: bool,
     strangers: bool,
 ) -> list[_Entry]:
-    """Read the present presence of people whose presence changed in the range, be it by itself, if
-    that of anybody `moved`, by a block or by an answer: presence is state.
+    """Read the present presence of people whose presence changed in the range, be it by itself, as
+    that of `peers`, by a block or by an answer: presence is state.
     """
-    changed = {}
-    if moved:
-        found = find_changed_presence(connection, user, start, until, presence, strangers=strangers)
-        changed = {one.user: (one.revision, one) for one in found}
+    changed = {
+        name: (one.revision, one) for name, one in peers.items() if start < one.revision <= until
+    }
     # With an answer somebody is shown who was there before.
     answers = {
         one.peer(user).user: one.peer(user).spoke_revision

@@ -184,11 +184,20 @@ def find_messages_at(
     connection: Connection, seqs: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], Message]:
     """Find messages by (conversation id, seq)."""
+    return look_up(connection, messages_at(connection, seqs))
+
+
+def messages_at(
+    connection: Connection, seqs: Iterable[tuple[str, int]]
+) -> Lookup[dict[tuple[str, int], Message]]:
+    """The messages at any of these (conversation id, seq)."""
     wanted = set(seqs)
-    if not wanted:
-        return {}
-    found = map(Message._make, fetch(connection, _BY_SEQS, give_rows(connection, "rows", wanted)))
-    return {(message.conversation_id, message.seq): message for message in found}
+
+    def read(rows: Sequence[Any]) -> dict[tuple[str, int], Message]:
+        found = map(Message._make, rows)
+        return {(message.conversation_id, message.seq): message for message in found}
+
+    return Lookup(_BY_SEQS, give_rows(connection, "rows", wanted) if wanted else None, read)
 
 
 def messages_by_key(
@@ -272,14 +281,18 @@ class Span(NamedTuple):
     until: int
 
 
-def find_changed_keys(
-    connection: Connection, which: Changed, span: Span, place: tuple[int, int], count: int
-) -> list[tuple[int, int]]:
-    """Find the first `count` (revision, seq) of messages past a place that were changed in a way,
-    of those that the reader is shown.
+def changed_keys(
+    which: Changed, span: Span, place: tuple[int, int], count: int
+) -> Lookup[list[tuple[int, int]]]:
+    """Look for the first `count` (revision, seq) of messages past a place that were changed in a
+    way, of those that the reader is shown.
     """
+
+    def read(rows: Sequence[Any]) -> list[tuple[int, int]]:
+        return sorted((row[0], row[1]) for row in rows)
+
     given = {**span._asdict(), "revision": place[0], "seq": place[1], "count": count}
-    return [(row[0], row[1]) for row in fetch(connection, _KEYS[which], given)]
+    return Lookup(_KEYS[which], given, read)
 
 
 def count_tombstones(

@@ -1,7 +1,7 @@
 """Statements of presence; those that are run while serving go through an index."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
 from messaging_service.domain.presence import Presence
 from messaging_service.storage.tables import conversations, presence
 from service_kit.storage import bulk_statements
+from service_kit.storage.bulk_statements import Lookup
 
 _COLUMNS = tuple(column.name for column in presence.columns)
 _SIDES = (("first", "second"), ("second", "first"))
@@ -92,6 +93,9 @@ HOT_STATEMENTS = {
 """By name, so that their query plans can be looked at."""
 
 
+_Near = Sequence[tuple[str, Sequence[tuple[int, str]] | None]]
+
+
 class Peers(NamedTuple):
     """The others of a person's newest conversations, and whether that person has `more`."""
 
@@ -101,12 +105,18 @@ class Peers(NamedTuple):
 
 def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Presence]:
     """Find the presence of people, by user; those who were never seen have none."""
+    return bulk_statements.look_up(connection, presence_of(connection, users))
+
+
+def presence_of(connection: Connection, users: Iterable[str]) -> Lookup[dict[str, Presence]]:
+    """The presence of any of these people."""
     wanted = set(users)
-    if not wanted:
-        return {}
-    given = bulk_statements.give_values(connection, "users", wanted)
-    rows = bulk_statements.fetch(connection, _BY_USERS, given)
-    return {row.user_id: Presence._make(row) for row in rows}
+
+    def read(rows: Sequence[Any]) -> dict[str, Presence]:
+        return {one.user: one for one in map(Presence._make, rows)}
+
+    given = bulk_statements.give_values(connection, "users", wanted) if wanted else None
+    return Lookup(_BY_USERS, given, read)
 
 
 def find_observers(
@@ -126,15 +136,30 @@ def _find_peers(
     *,
     strangers: bool,
 ) -> dict[str, Peers]:
+    lookups = _peers_of(connection, sides, users, count, strangers=strangers)
+    return _join_sides(bulk_statements.look_up_all(connection, *lookups), count)
+
+
+def _peers_of(
+    connection: Connection,
+    sides: Iterable[Select[Any]],
+    users: Iterable[str],
+    count: int,
+    *,
+    strangers: bool,
+) -> list[Lookup[_Near]]:
     rows = [(user,) for user in users]
-    if not rows:
-        return {}
-    # One more on each side tells whether there are more.
-    given = bulk_statements.give_rows(connection, "users", rows)
-    given |= {"before_last": count, "strangers": strangers}
+    given = None
+    if rows:
+        # One more on each side tells whether there are more.
+        given = bulk_statements.give_rows(connection, "users", rows)
+        given |= {"before_last": count, "strangers": strangers}
+    return [Lookup(side, given, tuple) for side in sides]
+
+
+def _join_sides(sides: Iterable[_Near], count: int) -> dict[str, Peers]:
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    lookups = [bulk_statements.Lookup(side, given, tuple) for side in sides]
-    for user, near in chain(*bulk_statements.look_up_all(connection, *lookups)):
+    for user, near in chain(*sides):
         if near:
             found[user] += ((activity, peer) for activity, peer in near)
     return {user: _newest(near, count) for user, near in found.items()}
@@ -147,23 +172,24 @@ def _newest(near: list[tuple[int, str]], count: int) -> Peers:
     return Peers(tuple(dict.fromkeys(peer for _activity, peer in near)), more)
 
 
-def any_changed_presence(after: int, until: int) -> bulk_statements.Lookup[bool]:
+def any_changed_presence(after: int, until: int) -> Lookup[bool]:
     """Look whether the presence of anybody changed with after < revision <= until.
 
     For most who resume it did not: then who takes part in what need not be looked up.
     """
-    return bulk_statements.Lookup(_ANY_CHANGED, {"after": after, "until": until}, bool)
+    return Lookup(_ANY_CHANGED, {"after": after, "until": until}, bool)
 
 
-def find_changed_presence(
-    connection: Connection, user: str, after: int, until: int, count: int, *, strangers: bool
-) -> list[Presence]:
-    """Find the presence, changed with after < revision <= until, of the others of the `count`
-    conversations of `user` of newest activity.
-    """
-    near = _find_peers(connection, _OBSERVED, (user,), count, strangers=strangers).get(user)
-    found = find_presence(connection, near.users if near else ())
-    return [one for one in found.values() if after < one.revision <= until]
+def observed_by(
+    connection: Connection, user: str, count: int, *, strangers: bool
+) -> list[Lookup[_Near]]:
+    """Look for those whose presence a user is told: `users_of` makes them of what is found."""
+    return _peers_of(connection, _OBSERVED, (user,), count, strangers=strangers)
+
+
+def users_of(sides: Iterable[_Near], count: int) -> set[str]:
+    """Those of whom `observed_by` found the `count` conversations of newest activity."""
+    return {one for near in _join_sides(sides, count).values() for one in near.users}
 
 
 def find_told_of_changed(

@@ -12,7 +12,7 @@ import uuid
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, text, update
 
 from service_kit.rules import Position
-from service_kit.storage.bulk_statements import fetch
+from service_kit.storage.bulk_statements import Lookup, fetch, look_up
 from service_kit.storage.engines import TEXT
 from service_kit.storage.home import add_home
 from service_kit.storage.plain_statements import run
@@ -47,8 +47,12 @@ def take_position(connection: Connection) -> Position:
 
 def read_position(connection: Connection) -> Position:
     """Tell the position that this transaction sees."""
-    (row,) = fetch(connection, _READ, {})
-    return Position(row.epoch, row.revision)
+    return look_up(connection, position())
+
+
+def position() -> Lookup[Position]:
+    """Look at the position that a transaction sees."""
+    return Lookup(_READ, {}, lambda rows: Position(*rows[0]))
 
 
 def hold_position(connection: Connection) -> Position:

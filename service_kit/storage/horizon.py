@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, select, update
 
 from service_kit.rules import Position
-from service_kit.storage.bulk_statements import fetch
+from service_kit.storage.bulk_statements import Lookup, look_up
 from service_kit.storage.retention import Row
 
 _metadata = MetaData()
@@ -25,8 +25,12 @@ def add_horizon(metadata: MetaData) -> Table:
 
 def is_beyond_horizon(connection: Connection, after: Position) -> bool:
     """Tell whether of what came after a position some was deleted."""
-    ((revision,),) = fetch(connection, _FIND, {})
-    return 0 <= after.revision < int(revision)
+    return look_up(connection, beyond_horizon(after))
+
+
+def beyond_horizon(after: Position) -> Lookup[bool]:
+    """Look whether of what came after a position some was deleted."""
+    return Lookup(_FIND, {}, lambda rows: 0 <= after.revision < int(rows[0][0]))
 
 
 def move_horizon(connection: Connection, rows: Sequence[Row]) -> None:

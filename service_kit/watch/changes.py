@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -44,14 +44,32 @@ def list_changes(
 
     `page_size` is what the caller wishes, and `most` what it may be.
     """
+    asked = ask_for_page(after, until, page_size, page_token, most)
+    if isinstance(asked, Refusal):
+        return asked
+    return make_page(asked, read_position(connection), read)
+
+
+class AskedPage(NamedTuple):
+    """A page that is asked for: of about `size` changes with start < revision <= until.revision,
+    of a time that begins with `after`.
+    """
+
+    after: Position
+    until: Position
+    start: int
+    size: int
+
+
+def ask_for_page(
+    after: Position, until: Position, page_size: int, page_token: str, most: int
+) -> AskedPage | Refusal:
+    """Check what a caller says of a page, and find where it begins."""
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
-    can_tell = _can_tell(connection, after, until)
-    if isinstance(can_tell, Refusal):
-        return can_tell
-    if not can_tell:
-        return ChangePage(complete=False, changes=[], next_page_token="")
+    if negative := _negative(after, until):
+        return negative
     start = after.revision
     if page_token:
         place = decode_token(page_token, 1)
@@ -60,7 +78,20 @@ def list_changes(
         start, _ = place
         if not after.revision <= start <= until.revision:
             return invalid("page_token", "belongs to another request")
-    entries, end = _page(read, start, until.revision, count)
+    return AskedPage(after, until, start, count)
+
+
+def make_page(
+    asked: AskedPage, now: Position, read: Read[EventType]
+) -> ChangePage[EventType] | Refusal:
+    """As `list_changes`, where the transaction sees this position."""
+    until = asked.until
+    can_tell = _can_tell(now, asked.after, until)
+    if isinstance(can_tell, Refusal):
+        return can_tell
+    if not can_tell:
+        return INCOMPLETE
+    entries, end = _page(read, asked.start, until.revision, asked.size)
     changes: list[RevisionEvents[EventType]] = []
     for revision, event in entries:
         if not changes or changes[-1].revision != revision:
@@ -68,6 +99,10 @@ def list_changes(
         changes[-1].events.append(event)
     token = page_token_after(end) if end < until.revision else ""
     return ChangePage(complete=True, changes=changes, next_page_token=token)
+
+
+INCOMPLETE: ChangePage[Any] = ChangePage(complete=False, changes=[], next_page_token="")
+"""Of what can not be told."""
 
 
 class ChangedUsers(NamedTuple):
@@ -88,7 +123,7 @@ def list_changed_users(
 
     What cannot be the name of a user has no changes.
     """
-    can_tell = _can_tell(connection, after, until)
+    can_tell = _negative(after, until) or _can_tell(read_position(connection), after, until)
     if isinstance(can_tell, Refusal):
         return can_tell
     wanted = {user for user in users if check_user("users", user) is None}
@@ -99,12 +134,15 @@ def list_changed_users(
     )
 
 
-def _can_tell(connection: Connection, after: Position, until: Position) -> bool | Refusal:
-    """Tell whether what lies between two positions can be told. Refuses what makes no sense."""
+def _negative(after: Position, until: Position) -> Refusal | None:
     for field, position in (("after", after), ("until", until)):
         if position.revision < 0:
             return invalid(field, "is negative")
-    now = read_position(connection)
+    return None
+
+
+def _can_tell(now: Position, after: Position, until: Position) -> bool | Refusal:
+    """Tell whether what lies between two positions can be told. Refuses what makes no sense."""
     if {after.epoch, until.epoch} != {now.epoch} or after.revision > now.revision:
         return False
     if not after.revision <= until.revision <= now.revision:
@@ -150,21 +188,25 @@ ReadList = Callable[[tuple[int, int], int], list[PlacedType]]
 
 
 def read_first(
-    lists: Sequence[ReadList[PlacedType]], place: tuple[int, int], count: int | None
+    lists: Sequence[ReadList[PlacedType]],
+    place: tuple[int, int],
+    count: int | None,
+    begun: Sequence[list[PlacedType]] = (),
 ) -> list[PlacedType]:
     """Read the first `count` entries of many ordered lists, or all, past a place; in any order.
+    `begun` are the first `read_at_once` entries of each, if they have been read.
 
     Each list is read a little way at first, and on only where what was not read yet may belong to
     them: so about twice as much is read as is given, and an entry of each list, however much is
     left in them.
     """
-    most = NEWEST if count is None else count // max(1, len(lists)) + 1
+    most = read_at_once(lists, count)
     found: list[PlacedType] = []
     to_read = dict.fromkeys(range(len(lists)), place)
     last: dict[int, PlacedType] = {}
     while to_read:
         for index, beyond in to_read.items():
-            entries = lists[index](beyond, most)
+            entries = begun[index] if begun else lists[index](beyond, most)
             found += entries
             last.pop(index, None)
             if len(entries) == most:
@@ -178,5 +220,10 @@ def read_first(
             for index, one in last.items()
             if end is None or one.order < end
         }
-        most = min(2 * most, NEWEST)
+        most, begun = min(2 * most, NEWEST), ()
     return found
+
+
+def read_at_once(lists: Sequence[Any], count: int | None) -> int:
+    """How many entries of each of many lists are read at first, where `count` are wanted of all."""
+    return NEWEST if count is None else count // max(1, len(lists)) + 1

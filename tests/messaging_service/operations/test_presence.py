@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.limits import Limits
@@ -24,8 +25,9 @@ from messaging_service.operations.presence import (
     set_invisible,
 )
 from messaging_service.storage.attendance import find_attendance, find_unattended
-from messaging_service.storage.presence import find_changed_presence
+from messaging_service.storage.presence import observed_by, users_of
 from service_kit.rules import INVALID_ARGUMENT
+from service_kit.storage.bulk_statements import look_up_all
 from service_kit.storage.clock import read_position
 
 ATTEND = partial(attend, 500)
@@ -188,8 +190,12 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
     assert {*told(database)[0][0]} == set(names)
     for name in names:
         database.run(ATTEND, Attend(name, here=True, at=5))
-    found = database.read(partial(find_changed_presence, strangers=False), "m", 0, 10_000, 3)
-    assert {one.user for one in found} == set(names[-3:])
+
+    def observed(connection: Connection) -> set[str]:
+        sides = observed_by(connection, "m", 3, strangers=False)
+        return users_of(look_up_all(connection, *sides), 3)
+
+    assert database.read(observed) == set(names[-3:])
     for number in range(4):
         database.say(said("k", f"z{number}"))
     for count, more in ((3, True), (4, False)):
