@@ -248,13 +248,13 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
         # To plan the look-ups of a message anew each time took longer than all its statements.
         "plan_cache_mode": "force_generic_plan",
     },
-    "bus": {"default_transaction_isolation": r"read\ committed"},
     "migrator": {
         "default_transaction_isolation": r"read\ committed",
         "statement_timeout": "0",
         "idle_in_transaction_session_timeout": "0",
     },
     "reader": {"default_transaction_isolation": r"repeatable\ read", **_BY_KEYS},
+    "bus": {},
     # A lease that a crash of the server forgets ends sooner, and nothing waits for the disk.
     "leases": {"synchronous_commit": "off"},
 }
@@ -294,13 +294,14 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         pool_size=connections,
         max_overflow=0,
         # After a restart of the server the first transaction gets a connection that works. Readers
-        # try again on another one.
-        pool_pre_ping=role != "reader",
+        # try again on another one, and so does the bus.
+        pool_pre_ping=role not in {"reader", "bus"},
         hide_parameters=True,
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",
-        # Each statement by itself: whoever stands still in between holds nothing.
-        **({"isolation_level": "AUTOCOMMIT"} if role == "leases" else {}),
+        # Each statement by itself: whoever stands still in between holds nothing, and what looks
+        # each second, whatever happens, looks once instead of beginning and ending something.
+        **({"isolation_level": "AUTOCOMMIT"} if role in {"leases", "bus"} else {}),
     )
     if role == "reader":
         # With each transaction and not for the session, which libpq would take for a server that
