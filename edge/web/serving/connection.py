@@ -281,13 +281,13 @@ class Connection(asyncio.BufferedProtocol):
         self._set_timer(self.loop.call_later(_LINGER_SECONDS, self._transport.abort))
 
     def abort(self, after_seconds: float = 0) -> None:
-        """End it, now or after so many seconds, unless it is gone by then."""
+        """End it, now or after so many seconds, unless it is gone or to end by then."""
         if self.gone.done():
             return
-        if after_seconds:
-            self._set_timer(self.loop.call_later(after_seconds, self._upper.abort))
-        else:
+        if not after_seconds:
             self._upper.abort()
+        elif self._timer is None:
+            self._set_timer(self.loop.call_later(after_seconds, self._upper.abort))
 
     def _late(self) -> None:
         self.connections.metrics.limits.reached("handshake_timeout_seconds")

@@ -34,7 +34,7 @@ class Queue:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
-    def put(self, frame: Frame) -> None:
+    def put(self, frame: Frame, **_alone: bool) -> None:
         self.frames.append(frame)
 
 

@@ -155,6 +155,18 @@ async def test_an_answer_that_nobody_reads_is_cut_off(make: Make) -> None:
     assert socket.written == b"HTTP/1.1 200 OK"
 
 
+async def test_what_is_to_end_soon_does_not_end_later(make: Make) -> None:
+    """Its farewell has a deadline of its own, which the session's does not put off."""
+    connection, socket, protocol = make(handshake_timeout_seconds=60)
+    connection.attached()
+    connection.abort(0.01)
+    connection.abort(3600)
+    await until(lambda: socket.aborted)
+    await until(lambda: protocol.lost)
+    connection.abort()
+    connection.abort(3600)
+
+
 async def test_a_session_has_no_deadline_here(make: Make, metrics: Metrics) -> None:
     """It is counted among all, and no longer among those without one."""
     connection, socket, _ = make(handshake_timeout_seconds=0.01)
