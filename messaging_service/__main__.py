@@ -76,6 +76,7 @@ SERVICE = Service(
     servicer=servicer,
     add_servicer=messaging_pb2_grpc.add_MessagingServiceServicer_to_server,
     callers=callers.MESSAGING,
+    one_plan=True,
     limits=(
         "openings_per_hour",
         "text_limit",

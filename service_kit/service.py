@@ -84,7 +84,8 @@ class Service(Generic[SettingsType]):
     the function that was generated with the contract. `callers` is its part of the table of who may
     call which method. `limits` are the settings of its own that are
     counted when they are reached. `commands` are what it can do besides serving, by the word that
-    asks for it; each gives its exit code.
+    asks for it; each gives its exit code. With `one_plan` no condition of its queries depends on
+    what is asked for, so that each can be planned once (record 128).
     """
 
     name: str
@@ -98,6 +99,7 @@ class Service(Generic[SettingsType]):
     callers: Methods
     limits: Sequence[str] = ()
     encode_for_everything: Encode | None = None
+    one_plan: bool = False
     commands: Mapping[str, Callable[[SettingsType], int]] = field(default_factory=dict)
 
     @property
@@ -146,7 +148,9 @@ async def running(
     together = bus_of(settings) != "none"
     url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts, log_bytes=settings.sqlite_log_bytes)
-    reading = open_engine(url, "reader", settings.reader_threads, timeouts)
+    reading = open_engine(
+        url, "reader", settings.reader_threads, timeouts, one_plan=service.one_plan
+    )
     leasing: Engine | None = None
     if writing.dialect.name == "postgresql":
         leasing = open_engine(url, "leases", timeouts=timeouts)

@@ -79,12 +79,14 @@ def open_engine(
     timeouts: Timeouts | None = None,
     *,
     log_bytes: int = SQLITE_LOG_BYTES,
+    one_plan: bool = False,
 ) -> Engine:
     """Open an engine for one writer thread, for a pool of readers, for what moves SQLite's log into
     the file (`checkpoints`), for leases, for what replicas tell one another, or for a migration.
 
     A reader's transaction sees one state of the database and writes nothing. `log_bytes` is what
-    SQLite's log keeps of the disk when it begins anew. Raises UnsupportedDatabase for an address
+    SQLite's log keeps of the disk when it begins anew. With `one_plan` PostgreSQL plans each query
+    of a reader once, for any parameters. Raises UnsupportedDatabase for an address
     that is neither SQLite's nor PostgreSQL's.
     """
     address = make_url(url)
@@ -92,7 +94,7 @@ def open_engine(
         case "sqlite" | "sqlite+pysqlite":
             return _open_sqlite(address, role, connections, timeouts or Timeouts(), log_bytes)
         case "postgresql" | "postgresql+psycopg":
-            return _open_postgresql(address, role, connections, timeouts or Timeouts())
+            return _open_postgresql(address, role, connections, timeouts or Timeouts(), one_plan)
     raise UnsupportedDatabase(
         f"neither a SQLite nor a PostgreSQL address: {address.render_as_string()}"
     )
@@ -245,8 +247,6 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
     "writer": {
         "default_transaction_isolation": r"read\ committed",
         **_BY_KEYS,
-        # To plan the look-ups of a message anew each time took longer than all its statements.
-        "plan_cache_mode": "force_generic_plan",
     },
     "migrator": {
         "default_transaction_isolation": r"read\ committed",
@@ -260,7 +260,13 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
 }
 
 
-def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts) -> Engine:
+def _open_postgresql(
+    url: URL,
+    role: Role,
+    connections: int,
+    timeouts: Timeouts,
+    one_plan: bool,  # noqa: FBT001 - of `open_engine` alone
+) -> Engine:
     session = {
         "lock_timeout": f"{int(timeouts.lock * 1000)}ms",
         "statement_timeout": f"{int(timeouts.statement * 1000)}ms",
@@ -270,6 +276,8 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
         **_POSTGRESQL_TRANSACTIONS[role],
+        # To plan the look-ups of a message anew each time took longer than all its statements.
+        **({"plan_cache_mode": "force_generic_plan"} if role == "writer" or one_plan else {}),
     }
     # What the address says itself comes later, and so wins.
     options = [f"-c {name}={value}" for name, value in session.items()]

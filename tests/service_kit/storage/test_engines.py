@@ -53,6 +53,24 @@ def test_sessions_of_postgresql_are_bounded(
     assert shown == expected
 
 
+@pytest.mark.parametrize(
+    ("role", "one_plan", "mode"),
+    [
+        ("writer", False, "force_generic_plan"),
+        ("reader", True, "force_generic_plan"),
+        ("reader", False, "auto"),
+    ],
+)
+def test_queries_are_planned_once_where_no_condition_depends_on_what_is_asked_for(
+    database_on_postgresql: str, role: engines.Role, one_plan: bool, mode: str
+) -> None:
+    with (
+        opened(database_on_postgresql, role, one_plan=one_plan) as engine,
+        engine.connect() as connection,
+    ):
+        assert connection.execute(text("SHOW plan_cache_mode")).scalar_one() == mode
+
+
 def test_the_address_goes_before_the_settings(database_on_postgresql: str) -> None:
     """Options and parameters in the address win over what the settings say."""
     address = make_url(database_on_postgresql).update_query_dict(
