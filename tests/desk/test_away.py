@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.desk.conftest import Page, is_refused
+from tests.support.freezing import freeze
 from tests.support.moderator import moderating
 from tests.support.system import System
 from tests.support.waiting import PATIENCE, eventually
@@ -66,7 +67,7 @@ async def test_a_token_that_is_revoked_while_the_desk_hears_nothing_ends_its_ses
     token = system.token("mia", roles=["moderator"], jti="t1")
     signed = await page.post("/session", token=token)
     page.csrf_token = signed.json()["csrf_token"]
-    part.process.send_signal(signal.SIGSTOP)
+    freeze(part.process.pid)
     target, credentials = system.target("moderation"), system.credentials
     async with moderating(target, credentials, system.token, "otto") as otto:
         await otto.revoke_token("mia", "t1")

@@ -9,6 +9,8 @@ from typing import Self
 
 from playwright.async_api import Browser, CDPSession, Page
 
+from tests.support.freezing import freeze
+
 # More than a renderer takes by chance while it is looked at.
 _TAKEN = 128 * 1024 * 1024
 
@@ -53,7 +55,7 @@ def _memory(process: int) -> int:
 def sleeping(*processes: int) -> Iterator[None]:
     """Stop processes, as a phone does that falls asleep, until the context ends."""
     for process in processes:
-        os.kill(process, signal.SIGSTOP)
+        freeze(process)
     try:
         yield
     finally:

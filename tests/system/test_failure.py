@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
+from tests.support.freezing import freeze
 from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
@@ -62,7 +63,7 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
     """SIGSTOP: an error with `retryable` in about 2 s; afterwards everything is caught up."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
     alice, bob, conversation = await meet(own_system, connect)
-    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
+    freeze(own_system.services["messaging"].process.pid)
     loop = asyncio.get_running_loop()
     start = loop.time()
     reply = await alice.ask(
@@ -115,7 +116,7 @@ async def test_two_edges_and_a_message_during_an_interruption(
     """An edge whose stream was interrupted reads what its people missed before it goes on."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
     bob = await connect(own_system, "bob")
-    edge.process.send_signal(signal.SIGSTOP)
+    freeze(edge.process.pid)
     first_port = own_system.edge_port
     own_system.start_edge()
     alice = await connect(own_system, "alice")
@@ -210,7 +211,7 @@ async def test_a_drain_answers_what_was_asked_before_it(
     edge = own_system.start("messaging", drain_seconds=10, call_timeout_seconds=8)
     alice = await connect(own_system, "alice")
     conversation = (await alice.write("bob", "before"))["conversation"]
-    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
+    freeze(own_system.services["messaging"].process.pid)
     try:
         await alice.send(Op.CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
         await alice.send(Op.ASK_CONVERSATIONS, {}, id="page")

@@ -14,6 +14,7 @@ import pytest
 from parley_client import Client
 from parley_client.events import Reset
 from parley_client.pushes import NewMessage
+from tests.support.freezing import freeze
 from tests.support.metrics import read_sample
 from tests.support.system import System, free_port
 from tests.support.waiting import eventually
@@ -141,7 +142,7 @@ async def test_an_edge_that_does_not_hear_itself_is_not_ready(system: System) ->
     status, told = await health(system, edge)
     assert (status, told["canary"], told["messaging"]) == (200, True, True)
     messaging = system.services["messaging"].process
-    messaging.send_signal(signal.SIGSTOP)
+    freeze(messaging.pid)
     try:
         _, told = await eventually(lambda: health(system, edge), lambda found: found[0] == 503)
         assert "has not come back" in told["problems"]["canary"]

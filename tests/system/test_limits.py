@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from parley_protocol.packets import Op
+from tests.support.freezing import freeze
 from tests.support.metrics import read_metric
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -129,7 +130,7 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
     client = await connect(own_system, "alice")
     conversation = (await client.write("bob", "0"))["conversation"]
     call = "StreamCreateMessages"
-    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
+    freeze(own_system.services["messaging"].process.pid)
     try:
         await client.send(Op.CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
         while metric(own_system, "batch_items_count", call=call) != 2:  # noqa: ASYNC110 - nothing tells

@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
+from tests.support.freezing import freeze
 from tests.support.inbox import Packet
 from tests.support.metrics import read_metric
 from tests.support.moderator import Moderator, moderating
@@ -153,7 +154,7 @@ async def test_a_hanging_moderation_holds_nobody_up(
     """It takes calls and answers none: people come in within the budget, resume and write; when it
     goes on, whoever came is followed again.
     """
-    system.services["moderation"].process.send_signal(signal.SIGSTOP)
+    freeze(system.services["moderation"].process.pid)
     try:
         cursor = people.alice.cursor
         await people.alice.close()

@@ -13,6 +13,7 @@ import psycopg
 from tests.crash.replicas.cluster import Cluster
 from tests.crash.replicas.line import Line, State
 from tests.crash.replicas.restarts import restart
+from tests.support.freezing import freeze
 from tests.support.killer import Strike
 from tests.support.nats import Nats
 from tests.support.postgresql import Postgresql
@@ -188,7 +189,7 @@ class Faults:
             if fault is Fault.FROZEN_IN_TRANSACTION:
                 await asyncio.to_thread(self._stop_in_transaction, part)
             else:
-                part.process.send_signal(signal.SIGSTOP)
+                freeze(part.process.pid)
             await asyncio.sleep(seconds)
         finally:
             part.process.send_signal(signal.SIGCONT)
@@ -197,7 +198,7 @@ class Faults:
         """Stop a service while it holds the row of the clock; if that fails, anyhow."""
         with suppress(psycopg.OperationalError), self._server.connect() as connection:
             for _ in range(_TRIES):
-                part.process.send_signal(signal.SIGSTOP)
+                freeze(part.process.pid)
                 found = connection.execute(_IN_TRANSACTION, (self._cluster.application(part),))
                 if found.fetchone() is not None:
                     self.done[-1] = (self.done[-1][0], f"{part.name} with the clock")
@@ -205,7 +206,7 @@ class Faults:
                 part.process.send_signal(signal.SIGCONT)
                 # Another moment; nothing tells when a transaction is under way.
                 time.sleep(self._random.uniform(0.001, 0.01))
-        part.process.send_signal(signal.SIGSTOP)
+        freeze(part.process.pid)
 
     def _choose(self, count: int) -> list[Part]:
         """Parts of different kinds, or of one kind."""
