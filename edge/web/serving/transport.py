@@ -302,10 +302,11 @@ class PacketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        # They refer to it: see Connection.connection_lost.
+        # They refer to it: see Connection.connection_lost. The scope itself is the application's,
+        # which may yet have to learn that nobody is there.
         self._take = None
         self.conn.parser.close()
-        self.scope.clear()  # type: ignore[attr-defined] # as above
+        self.scope = {}  # type: ignore[typeddict-item] # as before the handshake
 
     def shutdown(self) -> None:
         if self._connection.closing:

@@ -15,7 +15,7 @@ import pytest
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
-from edge.web.app import build_app
+from edge.web.app import SocketEndpoint, build_app
 from edge.web.health import edge_health
 from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.listener import bind
@@ -332,6 +332,33 @@ async def test_open_connections_without_a_session_count(
     assert door.sample("connections") == 3
     for _, writer in silent:
         writer.transport.abort()
+
+
+async def test_who_leaves_while_it_is_looked_at_is_no_defect(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the edge waits for before it lets somebody in: what it knows of the handshake stays
+    until it is done with it.
+    """
+    looked, goes_on = asyncio.Event(), asyncio.Event()
+    admit = SocketEndpoint._admit
+
+    async def wait(*given: Any) -> Any:
+        principal = await admit(*given)
+        looked.set()
+        await goes_on.wait()
+        return principal
+
+    monkeypatch.setattr(SocketEndpoint, "_admit", wait)
+    before = asyncio.all_tasks()
+    _reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(handshake(more=bearer()))
+    await looked.wait()
+    writer.transport.abort()
+    await until(lambda: door.sample("connections") == 0)
+    goes_on.set()
+    await until(lambda: asyncio.all_tasks() == before)
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 CLOSE = bytes([0x88, 0x80, 0, 0, 0, 0])
