@@ -242,7 +242,7 @@ class Hub:
                 continue
             # Asked here for most, for whom a call would be a tenth of what a PING costs.
             safe = session.last_heard >= heard and session.principal.expires_at > expires
-            if (safe and session not in self._watched) or not self._closed(session, now):
+            if safe or not self._closed(session, now):
                 encoding = session.encoding
                 frame = frames.get(encoding)
                 if frame is None:

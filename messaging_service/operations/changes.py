@@ -99,7 +99,7 @@ def list_changes(
     if forgotten:
         return INCOMPLETE
     touched = [conversation for side in sides for conversation in side]
-    seen = _Seen(blocks, touched, presence if moved else 0)
+    seen = _Seen(blocks, touched, moved)
     read = partial(_changes, connection, user, seen, presence, strangers=strangers)
     return changes.make_page(asked, now, read)
 
@@ -133,13 +133,13 @@ def list_changed_users(
 
 
 class _Seen(NamedTuple):
-    """What was found at once: the own blocks that changed, the conversations in which anything
-    happened, and in how many others may have come or gone.
+    """The first look at what a user missed: the own blocks that changed, the conversations in which
+    anything happened, and whether the presence of anybody moved.
     """
 
     blocks: Sequence[Block]
     touched: Sequence[Conversation]
-    presence: int
+    moved: bool
 
 
 def _changes(
@@ -160,9 +160,9 @@ def _changes(
         for which in _ways(conversation, user, start)
     ]
     place, most = (start, NEWEST), read_at_once(lists, count)
-    near = (
-        observed_by(connection, user, seen.presence, strangers=strangers) if seen.presence else []
-    )
+    near = []
+    if presence and seen.moved:
+        near = observed_by(connection, user, presence, strangers=strangers)
     # The text of a statement for each number of lists is one more that the database has to prepare.
     together = [one.look_up(place, most) for one in lists] if len(lists) <= _FEW_LISTS else []
     found = look_up_all(connection, *near, *together)
@@ -180,7 +180,7 @@ def _changes(
     entries.sort(key=lambda entry: entry.order)
     peers, messages = look_up_all(
         connection,
-        presence_of(connection, users_of(found[: len(near)], seen.presence)),
+        presence_of(connection, users_of(found[: len(near)], presence)),
         storage.messages_at(
             connection, [(one.conversation_id, one.seq) for one in entries[:count] if one.seq]
         ),

@@ -33,7 +33,7 @@ from service_kit.storage.changed_users import find_changed_users
 from service_kit.storage.clock import read_position
 from service_kit.storage.horizon import is_beyond_horizon
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangedUsers, ChangePage
+from service_kit.watch.changes import INCOMPLETE, ChangedUsers, ChangePage
 
 Addressed = tuple[tuple[str, ...], Content]
 """The recipients of a notification, and what it says."""
@@ -59,7 +59,7 @@ def list_changes(
     if everything and user:
         return invalid("everything", "is not what a user is told")
     if user and is_beyond_horizon(connection, after):
-        return ChangePage(complete=False, changes=[], next_page_token="")
+        return INCOMPLETE
     read = partial(_changes, connection, user, now, limits)
     return changes.list_changes(connection, after, until, page.size, page.token, page.most, read)
 

@@ -86,15 +86,17 @@ def open_engine(
 
     A reader's transaction sees one state of the database and writes nothing. `log_bytes` is what
     SQLite's log keeps of the disk when it begins anew. With `one_plan` PostgreSQL plans each query
-    of a reader once, for any parameters. Raises UnsupportedDatabase for an address
-    that is neither SQLite's nor PostgreSQL's.
+    of a reader once, for any parameters. Raises UnsupportedDatabase for an address that is neither
+    SQLite's nor PostgreSQL's.
     """
     address = make_url(url)
     match address.drivername:
         case "sqlite" | "sqlite+pysqlite":
             return _open_sqlite(address, role, connections, timeouts or Timeouts(), log_bytes)
         case "postgresql" | "postgresql+psycopg":
-            return _open_postgresql(address, role, connections, timeouts or Timeouts(), one_plan)
+            return _open_postgresql(
+                address, role, connections, timeouts or Timeouts(), one_plan=one_plan
+            )
     raise UnsupportedDatabase(
         f"neither a SQLite nor a PostgreSQL address: {address.render_as_string()}"
     )
@@ -261,11 +263,7 @@ _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
 
 
 def _open_postgresql(
-    url: URL,
-    role: Role,
-    connections: int,
-    timeouts: Timeouts,
-    one_plan: bool,  # noqa: FBT001 - of `open_engine` alone
+    url: URL, role: Role, connections: int, timeouts: Timeouts, *, one_plan: bool
 ) -> Engine:
     session = {
         "lock_timeout": f"{int(timeouts.lock * 1000)}ms",

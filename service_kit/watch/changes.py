@@ -102,7 +102,7 @@ def make_page(
 
 
 INCOMPLETE: ChangePage[Any] = ChangePage(complete=False, changes=[], next_page_token="")
-"""Of what can not be told."""
+"""The page of what can not be told."""
 
 
 class ChangedUsers(NamedTuple):
@@ -225,5 +225,5 @@ def read_first(
 
 
 def read_at_once(lists: Sequence[Any], count: int | None) -> int:
-    """How many entries of each of many lists are read at first, where `count` are wanted of all."""
+    """Give the number of entries of each list that are read at first, where `count` are wanted."""
     return NEWEST if count is None else count // max(1, len(lists)) + 1
