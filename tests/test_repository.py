@@ -51,6 +51,12 @@ def test_no_file_names_a_folder_of_somebodys_machine() -> None:
     assert found == []
 
 
+def test_there_is_no_package_that_somebody_downloaded() -> None:
+    """Packages come from a registry, by their hashes; an archive among the sources is a mistake."""
+    archives = {".whl", ".gz", ".tgz", ".zip", ".jar", ".so"}
+    assert [path.name for path in files() if path.suffix in archives] == []
+
+
 def test_there_is_no_lock_file_that_records_where_packages_come_from() -> None:
     """Versions and hashes stand in requirements/ and in npm's lock file, and nowhere else."""
     names = {path.name for path in files()}
