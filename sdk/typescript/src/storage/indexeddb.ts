@@ -12,7 +12,7 @@ const ENTRIES = "entries";
 export interface IndexedDbOptions {
   /** The name of the database, one for each origin by default. */
   readonly name?: string;
-  /** For how many milliseconds the tab that sends may be silent, before another that waits for it takes its place. */
+  /** Milliseconds in which the tab that sends answers: after two questions without one, a tab that waits takes its place. */
   readonly patience?: number;
   /** "strict" waits until the disk has it, which outlasts power cuts as well; "relaxed", the default, outlasts pages and browsers. */
   readonly durability?: "relaxed" | "strict";

@@ -16,10 +16,10 @@ export class Tabs<Told> {
   #leading = false;
   #steal: (() => void) | undefined;
   #needed = false;
-  #answered = false;
+  #unanswered = 0;
   #asking: ReturnType<typeof setTimeout> | undefined;
 
-  /** `patience` is the time in milliseconds within which a leader that is awake answers. */
+  /** `patience` is the time in milliseconds within which a leader that is awake answers one of two questions. */
   constructor(name: string, patience: number) {
     this.#name = name;
     this.#patience = patience;
@@ -34,7 +34,7 @@ export class Tabs<Told> {
     channel.onmessage = ({ data }: MessageEvent<Message<Told>>) => {
       if (data === "awake?") {
         if (this.#leading) channel.postMessage("awake");
-      } else if (data === "awake") this.#answered = true;
+      } else if (data === "awake") this.#unanswered = 0;
       else listener(data.told);
     };
     return () => {
@@ -101,14 +101,23 @@ export class Tabs<Told> {
 
   /** Asks the leader for a sign of life as long as it is needed, and takes its place when there is none. */
   #watch(): void {
-    const isIdle = () => this.#leading || !this.#needed || !this.#steal || !this.#channel;
-    if (this.#asking !== undefined || isIdle()) return;
-    this.#answered = false;
+    if (this.#asking !== undefined || this.#isIdle()) return;
+    this.#unanswered = 0;
+    this.#ask();
+  }
+
+  #isIdle(): boolean {
+    return this.#leading || !this.#needed || !this.#steal || !this.#channel;
+  }
+
+  /** Asks twice before it judges: a tab that slept itself has its timer called before the answer that waits for it. */
+  #ask(): void {
+    this.#unanswered += 1;
     this.#channel?.postMessage("awake?" satisfies Message<Told>);
     this.#asking = setTimeout(() => {
       this.#asking = undefined;
-      if (isIdle()) return;
-      if (this.#answered) this.#watch();
+      if (this.#isIdle()) return;
+      if (this.#unanswered < 2) this.#ask();
       else this.#steal?.();
     }, this.#patience);
   }

@@ -56,6 +56,7 @@ afterEach(() => {
   for (const end of ending) end();
   ending = [];
   vi.unstubAllGlobals();
+  vi.useRealTimers();
 });
 
 test("one tab leads, and when it is closed the next does", async () => {
@@ -130,21 +131,65 @@ test("the one whose lead was taken is told so when it wakes up, and can ask for 
   await again;
 });
 
-test("a leader that is awake keeps the lead, however long it takes", async () => {
-  const [one, two] = [tab(), tab(5)];
-  await one.lead();
-  const leading = two.lead().then(() => "leads");
-  // Each question of the tab that waits is answered, ten times in a row.
+/** What the tabs say to one another about being awake, one at a time. */
+function listenIn() {
   const channel = new BroadcastChannel(LOCK);
-  const answered = new Promise<string>((resolve) => {
-    let count = 0;
-    channel.onmessage = ({ data }) => {
-      if (data === "awake" && ++count === 10) resolve("awake");
-    };
-  });
+  const said: string[] = [];
+  const waiting: (() => void)[] = [];
+  channel.onmessage = ({ data }) => {
+    said.push(data);
+    waiting.shift()?.();
+  };
+  ending.push(() => channel.close());
+  const next = async () => {
+    if (said.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    return said.shift();
+  };
+  return { channel, next };
+}
+
+test("a leader that is awake keeps the lead, however long it takes", async () => {
+  const [one, two] = [tab(), tab(1000)];
+  await one.lead();
+  const waiting = two.lead();
+  const { channel, next } = listenIn();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  // What this test tells last is heard last, so that the tab that waits has heard the answer before.
+  const heardAll = async () => {
+    const told = two.hear();
+    channel.postMessage({ told: {} });
+    await told;
+  };
   await two.store.save(HERE, { put: [ENTRY] });
-  expect(await Promise.race([answered, leading])).toBe("awake");
-  channel.close();
+  await next(); // The change itself.
+  for (let time = 0; time < 10; time += 1) {
+    expect([await next(), await next()]).toEqual(["awake?", "awake"]);
+    await heardAll();
+    vi.advanceTimersByTime(1000);
+  }
+  two.close();
+  await expect(waiting).rejects.toHaveProperty("name", "AbortError");
+});
+
+test("a tab that slept itself hears the answer before it judges the leader", async () => {
+  const [one, two] = [tab(), tab(1000)];
+  await one.lead();
+  const waiting = two.lead();
+  const { next } = listenIn();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  await two.store.save(HERE, { put: [ENTRY] });
+  // Its timer is due before what was said in the meantime is heard.
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(1000);
+  await next();
+  expect([await next(), await next(), await next(), await next()].sort()).toEqual([
+    "awake",
+    "awake",
+    "awake?",
+    "awake?",
+  ]);
+  two.close();
+  await expect(waiting).rejects.toHaveProperty("name", "AbortError");
 });
 
 test("nobody asks for a leader that is not needed", async () => {
