@@ -1,9 +1,13 @@
-"""Reader threads: each call is one read transaction, whose queries all see the same state."""
+"""Reader threads: the queries of a call are in one read transaction, and all see the same state."""
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Concatenate, ParamSpec, TypeVar
+from contextlib import suppress
+from math import ceil
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -17,13 +21,42 @@ Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# Calls in one transaction, of those that wait for a thread. Few, for each waits for all of them.
+_MOST_TOGETHER = 8
+
+
+class _Call(Generic[Result]):
+    """A call, until its outcome is told to whoever waits for it."""
+
+    def __init__(self, read: Callable[[Connection], Result]) -> None:
+        self.read = read
+        self.future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.outcome: Result | Exception
+
+    def answer(self) -> None:
+        """Tell the outcome; on the event loop."""
+        if self.future.cancelled():
+            return
+        if isinstance(self.outcome, Exception):
+            self.future.set_exception(self.outcome)
+        else:
+            self.future.set_result(self.outcome)
+
 
 class Readers:
-    """A pool of reader threads over an engine that has a connection for each."""
+    """A pool of reader threads over an engine that has a connection for each.
+
+    Calls that wait for a thread share a transaction, which begins after they were made.
+    """
 
     def __init__(self, engine: Engine, threads: int) -> None:
         self._engine = engine
+        self._count = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        # Calls that no thread has taken, and how many threads are at work.
+        self._lock = threading.Lock()
+        self._waiting: deque[_Call[Any]] = deque()
+        self._working = 0
         self._log = structlog.get_logger("service_kit.storage.readers")
         # How often the database may have become another one: what was read before may be lost.
         self.moves = 0
@@ -45,20 +78,15 @@ class Readers:
         for to ask each before it is used was a tenth of what a short read costs on PostgreSQL.
         """
 
-        def read() -> Result:
-            with self._engine.connect() as connection, connection.begin():
-                return function(connection, *arguments, **options)
-
-        def read_again() -> Result:
-            try:
-                return read()
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-            return read()
-
+        call = _Call(lambda connection: function(connection, *arguments, **options))
+        with self._lock:
+            self._waiting.append(call)
+            if is_short := self._working < self._count:
+                self._working += 1
+        if is_short:
+            self._threads.submit(self._work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read_again)
+            return await call.future
         except Exception as error:
             cause = why_unavailable(error)
             if cause is None:
@@ -92,6 +120,51 @@ class Readers:
             results += await self.run_each(function, (item,), *arguments, **options)
         return results
 
+    def _work(self) -> None:
+        """Carry out calls until none waits."""
+        while calls := self._take():
+            self._read(calls)
+            # A loop that has ended has nobody who waits.
+            with suppress(RuntimeError):
+                calls[0].future.get_loop().call_soon_threadsafe(_answer, calls)
+
+    def _take(self) -> list[_Call[Any]]:
+        """Take this thread's share of what waits; nothing is left to do when that is nothing."""
+        with self._lock:
+            share = min(ceil(len(self._waiting) / self._count), _MOST_TOGETHER)
+            self._working -= not share
+            return [self._waiting.popleft() for _ in range(share)]
+
+    def _read(self, calls: Sequence[_Call[Any]]) -> None:
+        """Give each call its outcome. What failed in the company of others, or on a connection that
+        was lost, is read again, alone.
+        """
+        try:
+            self._read_together(calls)
+        except Exception as error:  # noqa: BLE001, it is told to whoever called
+            is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            if len(calls) == 1 and not is_lost:
+                calls[0].outcome = error
+                return
+        else:
+            return
+        for call in calls:
+            try:
+                self._read_together((call,))
+            except Exception as error:  # noqa: BLE001, as above
+                call.outcome = error
+
+    def _read_together(self, calls: Sequence[_Call[Any]]) -> None:
+        with self._engine.connect() as connection, connection.begin():
+            for call in calls:
+                if not call.future.cancelled():
+                    call.outcome = call.read(connection)
+
     async def close(self) -> None:
         """Wait for what is being read, then end the threads."""
         await asyncio.to_thread(self._threads.shutdown)
+
+
+def _answer(calls: Sequence[_Call[Any]]) -> None:
+    for call in calls:
+        call.answer()
