@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 import grpc
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -173,12 +174,22 @@ async def test_postgresql_crashes(start: Start, postgresql: Postgresql) -> None:
         stream = await one.watch(["ann"])
         await other.add("ann", 1)
         assert [amount for _, amount in await amounts(stream, 1)] == [1]
-        with postgresql.connect() as connection:
+        with postgresql.connect() as connection, postgresql.connect() as another:
             # The server ends all other sessions, forgets what has no log, and begins anew.
             os.kill(connection.info.backend_pid, signal.SIGKILL)
+            # What is stored before that is forgotten with it.
+            await eventually(lambda: is_ended(another))
         await eventually(lambda: added(other, "ann", 2))
         await eventually(lambda: all(sample(found, "bus_connected") for found in (one, other)))
         assert [amount for _, amount in await amounts(stream, 1)] == [2]
+
+
+def is_ended(session: psycopg.Connection[Any]) -> bool:
+    try:
+        session.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 async def added(replica: RunningTally, name: str, amount: int) -> bool:
