@@ -7,7 +7,6 @@ on a connection of its own: a process that is killed, or stands still, loses its
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from uuid import uuid4
 
@@ -18,8 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service_kit.leases import table
 from service_kit.process.background import Work
-from service_kit.storage.engines import why_unavailable
-from service_kit.storage.writer import CommandType, Operation, OutcomeType, Transaction
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import (
+    CommandType,
+    Operation,
+    OutcomeType,
+    StorageUnavailable,
+    Transaction,
+)
 
 # How often a lease is renewed in its length.
 _RENEWALS = 4
@@ -62,13 +67,13 @@ class Leases:
         self, engine: Engine | None, seconds: float, registry: CollectorRegistry | None = None
     ) -> None:
         self.replica = "" if engine is None else uuid4().hex
-        self._engine = engine
+        # One thread, on a connection that may write.
+        self._database = None if engine is None else Readers(engine, 1)
         self._seconds = seconds
         self._wishes: dict[str, _Wish] = {}
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._renewing: asyncio.Task[None] | None = None
-        self._thread: ThreadPoolExecutor | None = None
         # When what is held ends unless it is renewed; and since when there was no gap.
         self._end: asyncio.TimerHandle | None = None
         self._ends_at = 0.0
@@ -94,7 +99,7 @@ class Leases:
     @property
     def alone(self) -> bool:
         """Whether this process alone serves the database."""
-        return self._engine is None
+        return self._database is None
 
     @property
     def seconds(self) -> float:
@@ -120,11 +125,10 @@ class Leases:
             wish = self._wishes[name] = _Wish(name)
             self._held.labels(wish.kind).set(float(self.alone))
             self._lost.labels(wish.kind)
-            if self._engine is not None:
+            if self._database is not None:
                 self._wake.set()
                 if self._renewing is None:
-                    self._thread = ThreadPoolExecutor(1, thread_name_prefix="leases")
-                    self._renewing = self._loop.create_task(self._renew(self._engine))
+                    self._renewing = self._loop.create_task(self._renew(self._database))
 
     def under(self, name: str, work: Work) -> Work:
         """Let work go on while this process has the lease of that name. Several works may share it.
@@ -180,14 +184,14 @@ class Leases:
     async def close(self) -> None:
         """Let go of everything, so that others need not wait for its end."""
         renewing, self._renewing = self._renewing, None
-        if renewing is None or self._thread is None:
+        if renewing is None or self._database is None:
             return
         renewing.cancel()
         await asyncio.wait({renewing})
         if self._end is not None:
             self._end.cancel()
         await self._let_go([*self._wishes])
-        await asyncio.to_thread(self._thread.shutdown)
+        await self._database.close()
 
     async def _until_lost(self, wish: _Wish, work: Work) -> bool:
         """Work until it is done, which is told, or the lease is lost."""
@@ -207,15 +211,15 @@ class Leases:
 
     # --- Renewing ------------------------------------------------------------------------------
 
-    async def _renew(self, engine: Engine) -> None:
+    async def _renew(self, database: Readers) -> None:
         """Take and renew until cancelled."""
         while True:
             self._wake.clear()
             began = self._loop.time()
             names = {name for name, one in self._wishes.items() if one.not_before <= began}
             try:
-                held = await self._loop.run_in_executor(self._thread, self._take, engine, names)
-            except SQLAlchemyError as error:
+                held = await database.run(table.take_leases, names, self.replica, self._seconds)
+            except (StorageUnavailable, SQLAlchemyError) as error:
                 self._failed.inc()
                 self._renewed_since = None
                 self._log.error("leases are not renewed", cause=_cause(error))
@@ -224,20 +228,6 @@ class Leases:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds / _RENEWALS):
                     await self._wake.wait()
-
-    def _take(self, engine: Engine, names: set[str]) -> set[str]:
-        """Take what is free and renew what is held, of those names; gives what is held now."""
-        with engine.connect() as connection:
-            found = {one.name: one for one in table.read_leases(connection)}
-            # Those of others are not touched: not even a lock is left on their rows.
-            free = {
-                name
-                for name in names
-                if (one := found.get(name)) is None or one.holder == self.replica or not one.stands
-            }
-            return (
-                table.take_leases(connection, free, self.replica, self._seconds) if free else free
-            )
 
     def _note_renewed(self, began: float, held: set[str]) -> None:
         now = self._loop.time()
@@ -279,20 +269,14 @@ class Leases:
         for name in names:
             self._held.labels(self._wishes[name].kind).set(0)
             self._wishes[name].set(held=False)
-        engine = self._engine
-        if engine is None or self._thread is None:
+        if self._database is None:
             return
-
-        def end() -> None:
-            with engine.connect() as connection:
-                table.let_go(connection, names, self.replica)
-
         try:
-            await self._loop.run_in_executor(self._thread, end)
-        except SQLAlchemyError as error:
+            await self._database.run(table.let_go, names, self.replica)
+        except (StorageUnavailable, SQLAlchemyError) as error:
             # They end by themselves.
             self._log.warning("leases end by themselves", cause=_cause(error))
 
 
-def _cause(error: SQLAlchemyError) -> str:
-    return why_unavailable(error) or str(error).partition("\n")[0]
+def _cause(error: Exception) -> str:
+    return str(error).partition("\n")[0]

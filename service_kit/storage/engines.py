@@ -299,9 +299,9 @@ def _open_postgresql(
         url.set(drivername="postgresql+psycopg", query=query),
         pool_size=connections,
         max_overflow=0,
-        # After a restart of the server the first transaction gets a connection that works. Readers
-        # try again on another one, and so does the bus.
-        pool_pre_ping=role not in {"reader", "bus"},
+        # After a restart of the server the first transaction gets a connection that works. What is
+        # done by `Readers` is tried again on another one.
+        pool_pre_ping=role not in {"reader", "bus", "leases"},
         hide_parameters=True,
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",

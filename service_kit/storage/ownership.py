@@ -63,11 +63,6 @@ def nobody_serves(connection: Connection, seconds: float) -> Iterator[None]:
     yield
 
 
-def count_servers(connection: Connection) -> int:
-    """Count the processes that serve a database of PostgreSQL, by the right that they share."""
-    return int(connection.exec_driver_sql(_COUNT).scalar_one())
-
-
 def _retry(claim: Callable[[], None], seconds: float) -> None:
     """Claim until it is granted. Nothing tells when another process lets go."""
     deadline = time.monotonic() + seconds
@@ -133,7 +128,8 @@ _HOLDER = " ".join(
         "LIMIT 1",
     )
 )
-_COUNT = " ".join(("SELECT count(*) FROM pg_locks l", _HELD))
+COUNT_SERVERS = " ".join(("SELECT count(*) FROM pg_locks l", _HELD))
+"""Counts the processes that serve a database of PostgreSQL, by the right that they share."""
 
 
 class _Holder(NamedTuple):

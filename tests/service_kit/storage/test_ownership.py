@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from service_kit.service import migrate
 from service_kit.storage.engines import DatabaseInUse
-from service_kit.storage.ownership import count_servers, nobody_serves, owned
+from service_kit.storage.ownership import COUNT_SERVERS, nobody_serves, owned
 from tests.support.postgresql import Postgresql
 from tests.support.serving import opened, quick_settings
 from tests.support.tally import service
@@ -76,7 +76,7 @@ def test_those_who_hear_one_another_serve_together(database_on_postgresql: str) 
         with owned(first, 0, never, together=True), owned(second, 0, never, together=True):
             check_taken(third)
             with migrating.connect() as connection:
-                assert count_servers(connection) == 2
+                assert connection.exec_driver_sql(COUNT_SERVERS).scalar_one() == 2
             first.dispose()
             with (
                 migrating.connect() as connection,
