@@ -8,6 +8,7 @@ from typing import NamedTuple
 from edge.backends.batcher import PACE_SECONDS, Batcher
 from edge.backends.errors import NotLiveError
 from edge.cursors import Position
+from edge.metrics import Metrics
 from edge.settings import Settings
 from parley_protocol.errors import Error, ErrorCode, refusal
 
@@ -52,19 +53,23 @@ def judge(
 
 
 class Absences:
-    """Asks one service. `changed_users` is given a question and the seconds for it; it gives None
-    when the service cannot tell, and raises NotLiveError.
+    """Asks the service of that name. `changed_users` is given a question and the seconds for it; it
+    gives None when the service cannot tell, and raises NotLiveError.
     """
 
     def __init__(
         self,
+        service: str,
         changed_users: Callable[
             [Collection[str], Position, Position, float], Awaitable[Collection[str] | None]
         ],
         settings: Settings,
-        reached: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
         self._changed_users = changed_users
+        # Each service is asked for itself.
+        call = f"ListChangedUsers {service}"
+        self._items = metrics.batch_items.labels(call=call)
         self._batcher: Batcher[Absence, bool] = Batcher(
             self._find,
             lambda absence: len(absence.user),
@@ -74,8 +79,9 @@ class Absences:
             budget_seconds=settings.call_timeout_seconds,
             pace_seconds=PACE_SECONDS,
             repeatable=True,
-            reached=reached,
+            reached=metrics.limits.reached,
         )
+        metrics.waiting_items.labels(call=call).set_function(self._batcher.__len__)
 
     async def may_have_missed(
         self, user: str, after: Position, until: Position, seconds: float | None = None
@@ -102,6 +108,7 @@ class Absences:
         self, absences: Sequence[Absence], seconds: float
     ) -> list[bool | Error] | Error:
         question = question_of(absences)
+        self._items.observe(len(absences))
         try:
             changed = await self._changed_users(*question, seconds)
         except NotLiveError as error:

@@ -110,7 +110,7 @@ class Backend:
         self._watched: tuple[Any, Exchange] | None = None
         self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
         self._replays = asyncio.Semaphore(settings.concurrent_replays)
-        self.absences = Absences(self.changed_users, settings, metrics.limits.reached)
+        self.absences = Absences(self.name, self.changed_users, settings, metrics)
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
         self._seconds = _Bound(metrics.call_seconds)

@@ -5,10 +5,12 @@ from collections.abc import Collection
 
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from edge.backends.absences import Absence, Absences, judge, question_of
 from edge.backends.errors import NotLiveError
 from edge.cursors import Position
+from edge.metrics import Metrics
 from edge.settings import Settings
 
 USERS, EPOCHS = st.sampled_from("abcd"), st.sampled_from(["e", "f"])
@@ -59,24 +61,31 @@ class Service:
         return self.changed
 
 
-def asking(service: Service, settings: Settings) -> Absences:
-    return Absences(service.changed_users, settings, lambda _limit: None)
+def asking(
+    service: Service, settings: Settings, registry: CollectorRegistry | None = None
+) -> Absences:
+    metrics = Metrics(registry or CollectorRegistry())
+    return Absences("messaging", service.changed_users, settings, metrics)
 
 
 async def test_those_who_come_at_once_are_asked_about_at_once(settings: Settings) -> None:
     """While one question is under way others gather; who was not away is not asked about."""
     service = Service({"b"})
     service.go_on.clear()
-    ones = asking(service, settings)
+    registry = CollectorRegistry()
+    ones = asking(service, settings, registry)
     told = [
         asyncio.ensure_future(ones.may_have_missed(user, Position("e", after), Position("e", 9)))
         for user, after in (("a", 3), ("b", 5), ("c", 2), ("d", 9))
     ]
     await asyncio.sleep(0)
+    call = {"call": "ListChangedUsers messaging"}
+    assert registry.get_sample_value("parley_edge_waiting_items", call) == 3
     service.go_on.set()
     assert await asyncio.gather(*told) == [False, True, False, False]
     assert sorted(user for users, _, _ in service.asked for user in users) == ["a", "b", "c"]
     assert len(service.asked) <= 2
+    assert registry.get_sample_value("parley_edge_batch_items_sum", call) == 3
 
 
 async def test_where_it_cannot_be_told_something_may_have_been_missed(settings: Settings) -> None:
