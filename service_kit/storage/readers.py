@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from service_kit.storage.engines import why_unavailable
-from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure
+from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure, settle
 
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
@@ -31,16 +31,8 @@ class _Call(Generic[Result]):
     def __init__(self, read: Callable[[Connection], Result]) -> None:
         self.read = read
         self.future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        # Missing where nobody waits any more.
         self.outcome: Result | Exception
-
-    def answer(self) -> None:
-        """Tell the outcome; on the event loop."""
-        if self.future.cancelled():
-            return
-        if isinstance(self.outcome, Exception):
-            self.future.set_exception(self.outcome)
-        else:
-            self.future.set_result(self.outcome)
 
 
 class Readers:
@@ -131,8 +123,9 @@ class Readers:
     def _take(self) -> list[_Call[Any]]:
         """Take this thread's share of what waits; nothing is left to do when that is nothing."""
         with self._lock:
+            if not self._waiting:
+                self._working -= 1
             share = min(ceil(len(self._waiting) / self._count), _MOST_TOGETHER)
-            self._working -= not share
             return [self._waiting.popleft() for _ in range(share)]
 
     def _read(self, calls: Sequence[_Call[Any]]) -> None:
@@ -167,4 +160,5 @@ class Readers:
 
 def _answer(calls: Sequence[_Call[Any]]) -> None:
     for call in calls:
-        call.answer()
+        if not call.future.cancelled():
+            settle(call.future, call.outcome)

@@ -385,10 +385,15 @@ class Writer:
                     submission.heard(submission.outcome)
         finally:
             for submission in submissions:
-                if submission.future.done():
-                    # Its caller was cancelled; what was committed stays so.
-                    continue
-                if isinstance(submission.outcome, Exception):
-                    submission.future.set_exception(submission.outcome)
-                else:
-                    submission.future.set_result(submission.outcome)
+                # What was committed stays so, whether or not its caller was cancelled.
+                settle(submission.future, submission.outcome)
+
+
+def settle(future: asyncio.Future[OutcomeType], outcome: OutcomeType | Exception) -> None:
+    """Give a future its result or its failure, unless whoever waited for it was cancelled."""
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
