@@ -179,7 +179,7 @@ class Frozen:
 
 
 def holders(connection: Connection) -> list[str]:
-    """Who has a lease, or had it last."""
+    """List the holders of leases, also of those that ended."""
     return [*connection.execute(text("SELECT holder FROM leases")).scalars()]
 
 

@@ -28,7 +28,7 @@ def row(connection: Connection, name: str) -> object:
 
 
 def test_what_is_free_is_taken_and_what_is_held_is_renewed(connection: Connection) -> None:
-    """What stands for another is not given, in the same statement."""
+    """One statement does both, and gives nothing that stands for another."""
     assert take_leases(connection, {"one", "two"}, "first", 60) == {"one", "two"}
     before = row(connection, "one")
     assert take_leases(connection, {"one", "three"}, "first", 60) == {"one", "three"}
@@ -40,7 +40,7 @@ def test_what_is_free_is_taken_and_what_is_held_is_renewed(connection: Connectio
 
 
 def test_what_stands_for_another_is_not_touched(connection: Connection) -> None:
-    """Who asks in vain, again and again, neither writes nor locks its row."""
+    """A replica that asks in vain, again and again, neither writes nor locks the row."""
     take_leases(connection, {"one"}, "first", 60)
     before = row(connection, "one")
     assert take_leases(connection, {"one"}, "second", 60) == set()
