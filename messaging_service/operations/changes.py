@@ -162,7 +162,7 @@ def _changes(
     place, most = (start, NEWEST), read_at_once(lists, count)
     near = []
     if presence and seen.moved:
-        near = observed_by(connection, user, presence, strangers=strangers)
+        near = observed_by(user, presence, strangers=strangers)
     # The text of a statement for each number of lists is one more that the database has to prepare.
     together = [one.look_up(place, most) for one in lists] if len(lists) <= _FEW_LISTS else []
     found = look_up_all(connection, *near, *together)
@@ -180,10 +180,8 @@ def _changes(
     entries.sort(key=lambda entry: entry.order)
     peers, messages = look_up_all(
         connection,
-        presence_of(connection, users_of(found[: len(near)], presence)),
-        storage.messages_at(
-            connection, [(one.conversation_id, one.seq) for one in entries[:count] if one.seq]
-        ),
+        presence_of(users_of(found[: len(near)], presence)),
+        storage.messages_at([(one.conversation_id, one.seq) for one in entries[:count] if one.seq]),
     )
     if presence:
         entries += _presence(

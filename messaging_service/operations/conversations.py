@@ -62,9 +62,7 @@ def create_conversation(
         for command, refusal in zip(commands, refusals, strict=True)
     ]
     connection = transaction.connection
-    found = look_up(
-        connection, conversations_by_pair(connection, [pair for pair in wanted if pair])
-    )
+    found = look_up(connection, conversations_by_pair([pair for pair in wanted if pair]))
     last = find_messages_at(
         connection, [(one.id, one.last_seq) for one in found.values() if one.last_seq]
     )

@@ -52,9 +52,9 @@ class _Run:
         self.transaction = transaction
         self.created, self.used, self.messages = look_up_all(
             connection,
-            storage.messages_by_key(connection, keys),
-            change_storage.used_keys(connection, keys),
-            storage.messages_by_id(connection, {one.message_id for one in commands}),
+            storage.messages_by_key(keys),
+            change_storage.used_keys(keys),
+            storage.messages_by_id({one.message_id for one in commands}),
         )
         around = {one.conversation_id for one in self.messages.values()}
         found = find_conversations(connection, around)

@@ -65,10 +65,10 @@ class _MessageCreation:
         ids = [one.conversation_id for one in commands if one.conversation_id]
         self.by_key, self.used, self.pairs, found = look_up_all(
             connection,
-            storage.messages_by_key(connection, keys),
-            used_keys(connection, keys),
-            conversations_by_pair(connection, pairs),
-            conversations_by_id(connection, ids),
+            storage.messages_by_key(keys),
+            used_keys(keys),
+            conversations_by_pair(pairs),
+            conversations_by_id(ids),
         )
         self.working_set = WorkingSet(transaction, (*found.values(), *self.pairs.values()))
         opening = [

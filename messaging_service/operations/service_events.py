@@ -53,8 +53,8 @@ def add_service_events(
     # Another epoch of negotiation is told from its beginning.
     stored, found = look_up_all(
         connection,
-        messages_by_key(connection, [(event.by, event.key) for _, event in told]),
-        conversations_by_id(connection, [conversation for conversation, _ in told]),
+        messages_by_key([(event.by, event.key) for _, event in told]),
+        conversations_by_id([conversation for conversation, _ in told]),
     )
     working_set = WorkingSet(transaction, found.values())
     created: list[Message] = []

@@ -76,7 +76,7 @@ def find_unattended(connection: Connection) -> tuple[int, list[tuple[str, bool]]
 def find_attendance(connection: Connection, users: Iterable[str]) -> dict[str, Rows]:
     """Find who attends to each of these people."""
     found: dict[str, Rows] = defaultdict(dict)
-    given = bulk_statements.give_values(connection, "users", set(users))
+    given = bulk_statements.give_values("users", set(users))
     for row in bulk_statements.fetch(connection, _BY_USERS, given):
         found[row.user_id][row.replica] = row.seen_at
     return found
@@ -99,11 +99,11 @@ def store_attendance(
             elif stored[replica] != seen_at:
                 moved.append({"the_user": user, "the_replica": replica, "at": seen_at})
     if new:
-        connection.execute(_INSERT, bulk_statements.give_rows(connection, "rows", new))
+        connection.execute(_INSERT, bulk_statements.give_rows("rows", new))
     if moved:
         connection.execute(_SEE, moved)
     for replica, users in old.items():
-        given = bulk_statements.give_values(connection, "users", users)
+        given = bulk_statements.give_values("users", users)
         connection.execute(_DELETE, {**given, "the_replica": replica})
     return bool(new or moved or old)
 

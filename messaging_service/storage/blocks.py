@@ -70,7 +70,7 @@ def find_blocks(
     wanted = set(pairs)
     if not wanted:
         return {}
-    rows = fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, _BY_PAIRS, give_rows("rows", wanted))
     return {(row.blocker_id, row.blocked_id): Block._make(row) for row in rows}
 
 

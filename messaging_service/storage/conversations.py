@@ -112,25 +112,23 @@ HOT_STATEMENTS = {
 """By name, so that their query plans can be looked at."""
 
 
-def conversations_by_id(
-    connection: Connection, ids: Iterable[str]
-) -> Lookup[dict[str, Conversation]]:
+def conversations_by_id(ids: Iterable[str]) -> Lookup[dict[str, Conversation]]:
     """The conversations with any of these ids."""
     wanted = set(ids)
 
     def read(rows: Sequence[Any]) -> dict[str, Conversation]:
         return {row.id: _conversation(row) for row in rows}
 
-    return Lookup(_BY_IDS, give_values(connection, "ids", wanted) if wanted else None, read)
+    return Lookup(_BY_IDS, give_values("ids", wanted) if wanted else None, read)
 
 
 def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, Conversation]:
     """Find conversations by id."""
-    return look_up(connection, conversations_by_id(connection, ids))
+    return look_up(connection, conversations_by_id(ids))
 
 
 def conversations_by_pair(
-    connection: Connection, pairs: Iterable[tuple[str, str, str]]
+    pairs: Iterable[tuple[str, str, str]],
 ) -> Lookup[dict[tuple[str, str, str], Conversation]]:
     """The conversations with any of these (first user, second user, subject)."""
     wanted = set(pairs)
@@ -139,7 +137,7 @@ def conversations_by_pair(
         found = map(_conversation, rows)
         return {(one.first.user, one.second.user, one.subject): one for one in found}
 
-    return Lookup(_BY_PAIRS, give_rows(connection, "rows", wanted) if wanted else None, read)
+    return Lookup(_BY_PAIRS, give_rows("rows", wanted) if wanted else None, read)
 
 
 def find_conversations_between(
@@ -149,7 +147,7 @@ def find_conversations_between(
     wanted = set(couples)
     if not wanted:
         return []
-    given = give_rows(connection, "rows", wanted)
+    given = give_rows("rows", wanted)
     return [_conversation(row) for row in fetch(connection, _BY_COUPLES, given)]
 
 
@@ -157,7 +155,7 @@ def find_openings(connection: Connection, users: Iterable[str], since: int) -> d
     """Find when each of `users` opened conversations after `since`."""
     found: dict[str, list[int]] = {user: [] for user in users}
     if found:
-        given = give_values(connection, "users", found) | {"since": since}
+        given = give_values("users", found) | {"since": since}
         for row in fetch(connection, _OPENINGS, given):
             found[row.opened_by].append(row.created_at)
     return found

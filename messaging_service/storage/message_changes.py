@@ -52,22 +52,20 @@ HOT_STATEMENTS = {"used keys": _KEYS, "versions by message": _VERSIONS}
 """By name, so that their query plans can be looked at."""
 
 
-def used_keys(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> Lookup[dict[tuple[str, str], UsedKey]]:
+def used_keys(keys: Iterable[tuple[str, str]]) -> Lookup[dict[tuple[str, str], UsedKey]]:
     """The used keys among these (actor, key)."""
     wanted = set(keys)
 
     def read(rows: Sequence[Any]) -> dict[tuple[str, str], UsedKey]:
         return {(one.actor, one.idempotency_key): one for one in map(UsedKey._make, rows)}
 
-    return Lookup(_KEYS, give_rows(connection, "rows", wanted) if wanted else None, read)
+    return Lookup(_KEYS, give_rows("rows", wanted) if wanted else None, read)
 
 
 def find_versions(connection: Connection, ids: Iterable[str]) -> dict[str, list[Version]]:
     """Find the earlier texts of messages, by message, in the order in which they were replaced."""
     found: dict[str, list[Version]] = defaultdict(list)
-    rows = fetch(connection, _VERSIONS, give_values(connection, "ids", set(ids)))
+    rows = fetch(connection, _VERSIONS, give_values("ids", set(ids)))
     for _, *version in sorted(rows):
         found[version[0]].append(Version._make(version))
     return found
@@ -86,7 +84,7 @@ def insert_used_keys(connection: Connection, used: Sequence[UsedKey]) -> None:
 
 def update_removed(connection: Connection, held: Mapping[str, bool], epoch: str) -> None:
     """Store for each message whether moderation, in that epoch, holds it removed."""
-    connection.execute(_LET_GO, give_values(connection, "ids", held))
+    connection.execute(_LET_GO, give_values("ids", held))
     rows = [(message, epoch) for message, is_held in held.items() if is_held]
     bulk_insert(connection, removed_messages, _REMOVED_COLUMNS, rows)
 

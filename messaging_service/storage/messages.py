@@ -184,12 +184,10 @@ def find_messages_at(
     connection: Connection, seqs: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], Message]:
     """Find messages by (conversation id, seq)."""
-    return look_up(connection, messages_at(connection, seqs))
+    return look_up(connection, messages_at(seqs))
 
 
-def messages_at(
-    connection: Connection, seqs: Iterable[tuple[str, int]]
-) -> Lookup[dict[tuple[str, int], Message]]:
+def messages_at(seqs: Iterable[tuple[str, int]]) -> Lookup[dict[tuple[str, int], Message]]:
     """The messages at any of these (conversation id, seq)."""
     wanted = set(seqs)
 
@@ -197,12 +195,10 @@ def messages_at(
         found = map(Message._make, rows)
         return {(message.conversation_id, message.seq): message for message in found}
 
-    return Lookup(_BY_SEQS, give_rows(connection, "rows", wanted) if wanted else None, read)
+    return Lookup(_BY_SEQS, give_rows("rows", wanted) if wanted else None, read)
 
 
-def messages_by_key(
-    connection: Connection, keys: Iterable[tuple[str, str]]
-) -> Lookup[dict[tuple[str, str], Message]]:
+def messages_by_key(keys: Iterable[tuple[str, str]]) -> Lookup[dict[tuple[str, str], Message]]:
     """The messages with any of these (sender, idempotency key)."""
     wanted = set(keys)
 
@@ -210,7 +206,7 @@ def messages_by_key(
         found = map(Message._make, rows)
         return {(message.sender, message.idempotency_key or ""): message for message in found}
 
-    return Lookup(_BY_KEYS, give_rows(connection, "rows", wanted) if wanted else None, read)
+    return Lookup(_BY_KEYS, give_rows("rows", wanted) if wanted else None, read)
 
 
 def find_messages_of_service(
@@ -225,18 +221,18 @@ def find_messages_of_service(
     ]
 
 
-def messages_by_id(connection: Connection, ids: Iterable[str]) -> Lookup[dict[str, Message]]:
+def messages_by_id(ids: Iterable[str]) -> Lookup[dict[str, Message]]:
     """The messages with any of these ids."""
 
     def read(rows: Sequence[Any]) -> dict[str, Message]:
         return {message.id: message for message in map(Message._make, rows)}
 
-    return Lookup(_BY_IDS, give_values(connection, "ids", set(ids)), read)
+    return Lookup(_BY_IDS, give_values("ids", set(ids)), read)
 
 
 def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:
     """Find messages by id."""
-    return look_up(connection, messages_by_id(connection, ids))
+    return look_up(connection, messages_by_id(ids))
 
 
 def find_messages_before(

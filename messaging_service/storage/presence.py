@@ -105,17 +105,17 @@ class Peers(NamedTuple):
 
 def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Presence]:
     """Find the presence of people, by user; those who were never seen have none."""
-    return bulk_statements.look_up(connection, presence_of(connection, users))
+    return bulk_statements.look_up(connection, presence_of(users))
 
 
-def presence_of(connection: Connection, users: Iterable[str]) -> Lookup[dict[str, Presence]]:
+def presence_of(users: Iterable[str]) -> Lookup[dict[str, Presence]]:
     """The presence of any of these people."""
     wanted = set(users)
 
     def read(rows: Sequence[Any]) -> dict[str, Presence]:
         return {one.user: one for one in map(Presence._make, rows)}
 
-    given = bulk_statements.give_values(connection, "users", wanted) if wanted else None
+    given = bulk_statements.give_values("users", wanted) if wanted else None
     return Lookup(_BY_USERS, given, read)
 
 
@@ -136,12 +136,11 @@ def _find_peers(
     *,
     strangers: bool,
 ) -> dict[str, Peers]:
-    lookups = _peers_of(connection, sides, users, count, strangers=strangers)
+    lookups = _peers_of(sides, users, count, strangers=strangers)
     return _join_sides(bulk_statements.look_up_all(connection, *lookups), count)
 
 
 def _peers_of(
-    connection: Connection,
     sides: Iterable[Select[Any]],
     users: Iterable[str],
     count: int,
@@ -152,7 +151,7 @@ def _peers_of(
     given = None
     if rows:
         # One more on each side tells whether there are more.
-        given = bulk_statements.give_rows(connection, "users", rows)
+        given = bulk_statements.give_rows("users", rows)
         given |= {"before_last": count, "strangers": strangers}
     return [Lookup(side, given, tuple) for side in sides]
 
@@ -180,11 +179,9 @@ def any_changed_presence(after: int, until: int) -> Lookup[bool]:
     return Lookup(_ANY_CHANGED, {"after": after, "until": until}, bool)
 
 
-def observed_by(
-    connection: Connection, user: str, count: int, *, strangers: bool
-) -> list[Lookup[_Near]]:
+def observed_by(user: str, count: int, *, strangers: bool) -> list[Lookup[_Near]]:
     """Look for those whose presence a user is told: `users_of` makes them of what is found."""
-    return _peers_of(connection, _OBSERVED, (user,), count, strangers=strangers)
+    return _peers_of(_OBSERVED, (user,), count, strangers=strangers)
 
 
 def users_of(sides: Iterable[_Near], count: int) -> set[str]:

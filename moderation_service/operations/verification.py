@@ -89,7 +89,7 @@ def _targets(connection: Connection, after: str, count: int) -> list[str]:
 
 
 def _check_targets(connection: Connection, targets: Sequence[str]) -> Iterator[Problem]:
-    given = give_values(connection, "ids", targets)
+    given = give_values("ids", targets)
     events: dict[str, dict[int, Any]] = defaultdict(dict)
     for row in fetch(connection, statements.HISTORIES, given):
         events[row.target_id][row.seq] = row

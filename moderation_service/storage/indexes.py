@@ -160,7 +160,7 @@ def find_sanctioning(
     wanted = set(users)
     found: dict[str, list[InForce]] = defaultdict(list)
     if wanted:
-        given = give_values(connection, "ids", wanted) | {"now": now}
+        given = give_values("ids", wanted) | {"now": now}
         for user, case, until, revision, kind in fetch(connection, statements.SANCTIONING, given):
             found[user].append(InForce(case, SanctionKind(kind), int(until), int(revision)))
     return found
@@ -180,7 +180,7 @@ def _standing(connection: Connection, what: str, ids: Iterable[str], now: int) -
     wanted = set(ids)
     if not wanted:
         return set()
-    given = give_values(connection, "ids", wanted) | {"now": now}
+    given = give_values("ids", wanted) | {"now": now}
     statement = statements.LOCKING if what == "locking" else statements.REMOVING
     return {row.case_id for row in fetch(connection, statement, given)}
 
@@ -190,7 +190,7 @@ def find_reporters(connection: Connection, users: Iterable[str], since: int) -> 
     wanted = set(users)
     if not wanted:
         return {}
-    given = give_values(connection, "ids", wanted)
+    given = give_values("ids", wanted)
     counts: dict[str, dict[str, int]] = {user: {} for user in wanted}
     for user, status, count in fetch(connection, statements.REPORTER_COUNTS, given):
         counts[user][status] = int(count)

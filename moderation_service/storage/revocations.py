@@ -17,7 +17,7 @@ def find_revocations(
 ) -> dict[str, list[Revocation]]:
     """Find the revocations of users that are not over, by user."""
     names = {_digest(user): user for user in users}
-    given = {**give_values(connection, "ids", names), "now": now}
+    given = {**give_values("ids", names), "now": now}
     found: dict[str, list[Revocation]] = defaultdict(list)
     for row in fetch(connection, statements.REVOCATIONS, given):
         one = Revocation(row.token_id, row.issued_before, row.until)

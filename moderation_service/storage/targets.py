@@ -58,7 +58,7 @@ def find_undecided(connection: Connection, subjects: Iterable[tuple[str, str]]) 
     wanted = set(subjects)
     if not wanted:
         return {}
-    rows = fetch(connection, statements.UNDECIDED, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.UNDECIDED, give_rows("rows", wanted))
     return {case.id: case for case in (documents.load_case(row.document) for row in rows)}
 
 
@@ -72,7 +72,7 @@ def find_case_ids(connection: Connection, kind: str, ids: Iterable[str]) -> dict
     wanted = set(ids)
     if not wanted:
         return {}
-    given = give_values(connection, "ids", wanted)
+    given = give_values("ids", wanted)
     return {row.id: row.case_id for row in fetch(connection, statements.CASE_IDS[kind], given)}
 
 
@@ -150,7 +150,7 @@ def find_histories(connection: Connection, ids: Iterable[str]) -> dict[str, list
     wanted = set(ids)
     found: dict[str, list[StoredEvent]] = defaultdict(list)
     if wanted:
-        for row in fetch(connection, statements.HISTORIES, give_values(connection, "ids", wanted)):
+        for row in fetch(connection, statements.HISTORIES, give_values("ids", wanted)):
             load = documents.load_case_event if row.is_case else documents.load_dispute_event
             salt = None if row.salt is None else bytes(row.salt)
             found[row.target_id].append(
@@ -194,7 +194,7 @@ def insert_contents(connection: Connection, taken: Iterable[tuple[str, str, byte
 def forget_contents(connection: Connection, targets: Sequence[str]) -> None:
     """Delete all that is kept of the evidence of cases and disputes."""
     if targets:
-        given = give_values(connection, "ids", targets)
+        given = give_values("ids", targets)
         connection.execute(statements.FORGET_CONTENTS, given)
 
 
@@ -208,7 +208,7 @@ def find_keys(
     wanted = set(keys)
     if not wanted:
         return {}
-    rows = fetch(connection, statements.KEYS, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.KEYS, give_rows("rows", wanted))
     return {
         (row.actor_id, row.key): UsedKey(row.fingerprint, row.target_id, row.seq, row.about_id)
         for row in rows
@@ -226,7 +226,7 @@ def insert_keys(
 def forget_keys(connection: Connection, targets: Sequence[str]) -> None:
     """Delete the used keys of cases and disputes, whose digests would tell short words."""
     if targets:
-        connection.execute(statements.FORGET_KEYS, give_values(connection, "ids", targets))
+        connection.execute(statements.FORGET_KEYS, give_values("ids", targets))
 
 
 # --- What is due --------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def _find_times(
 def _cases(connection: Connection, statement: Select[Any], wanted: set[str]) -> dict[str, Case]:
     if not wanted:
         return {}
-    rows = fetch(connection, statement, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statement, give_values("ids", wanted))
     return {case.id: case for case in (documents.load_case(row.document) for row in rows)}
 
 
@@ -282,5 +282,5 @@ def _disputes(
 ) -> dict[str, Dispute]:
     if not wanted:
         return {}
-    rows = fetch(connection, statement, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statement, give_values("ids", wanted))
     return {one.id: one for one in (documents.load_dispute(row.document) for row in rows)}

@@ -12,6 +12,7 @@ from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey
 from service_kit.follow.sanctions import Forbidden
 from service_kit.idempotency import Key
+from service_kit.storage.bulk_statements import bulk_write
 from service_kit.storage.writer import Transaction
 
 
@@ -68,12 +69,16 @@ class UnitOfWork:
         storage.update_deals(connection, changed, revision)
         storage.insert_deals(connection, created, revision)
         made = [(event.service, offer) for event, _ in self.events if (offer := offer_made(event))]
-        storage.insert_offers(connection, made, revision)
         happened = [(self.deals[event.service], event, number) for event, number in self.events]
         told = [(deal, recipients(deal, event), event) for deal, event, _ in happened]
-        storage.insert_events(connection, told, revision)
-        storage.replace_timers(connection, [*changed, *created])
-        storage.insert_keys(connection, new_keys.items(), revision, transaction.now)
+        storage.forget_timers(connection, changed)
+        bulk_write(
+            connection,
+            storage.insertion_of_offers(made, revision),
+            storage.insertion_of_events(told, revision),
+            storage.insertion_of_timers([*changed, *created]),
+            storage.insertion_of_keys(new_keys.items(), revision, transaction.now),
+        )
         for (deal, event, number), cause in zip(happened, self.causes, strict=True):
             restricted = restricted_parties(deal, forbidden)
             notification = ServiceChanged(

@@ -1,7 +1,7 @@
 """Deals, their events and timers, and idempotency keys: read and written as entities."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from negotiation_service.domain.events import Event
 from negotiation_service.storage import statements, tables
 from negotiation_service.storage.documents import dump_deal, dump_event, load_deal, load_event
 from service_kit.storage.bulk_statements import (
+    Insertion,
     bulk_insert,
     bulk_update,
     change,
@@ -52,7 +53,7 @@ def find_deals(connection: Connection, ids: Iterable[str]) -> dict[str, Deal]:
     wanted = set(ids)
     if not wanted:
         return {}
-    rows = fetch(connection, statements.DEALS, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statements.DEALS, give_values("ids", wanted))
     return {deal.id: deal for deal in (load_deal(row.deal) for row in rows)}
 
 
@@ -61,7 +62,7 @@ def find_open(connection: Connection, conversations: Iterable[str]) -> dict[str,
     wanted = set(conversations)
     if not wanted:
         return {}
-    rows = fetch(connection, statements.OPEN, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statements.OPEN, give_values("ids", wanted))
     return {deal.conversation: deal for deal in (load_deal(row.deal) for row in rows)}
 
 
@@ -70,7 +71,7 @@ def find_latest(connection: Connection, conversations: Iterable[str]) -> list[De
     wanted = {(one,) for one in conversations}
     if not wanted:
         return []
-    rows = fetch(connection, statements.LATEST, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.LATEST, give_rows("rows", wanted))
     return [load_deal(row.deal) for row in rows]
 
 
@@ -116,7 +117,7 @@ def find_histories(
     wanted = set(ids)
     found: dict[str, list[tuple[int, Event]]] = defaultdict(list)
     if wanted:
-        for row in fetch(connection, statements.HISTORIES, give_values(connection, "ids", wanted)):
+        for row in fetch(connection, statements.HISTORIES, give_values("ids", wanted)):
             found[row.service_id].append((row.revision, load_event(row.event)))
     return found
 
@@ -146,7 +147,7 @@ def find_keys(
     wanted = set(keys)
     if not wanted:
         return {}
-    rows = fetch(connection, statements.KEYS, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.KEYS, give_rows("rows", wanted))
     return {
         (row.actor_id, row.key): UsedKey(row.fingerprint, row.service_id, row.seq) for row in rows
     }
@@ -174,7 +175,7 @@ def claim_due(connection: Connection, ids: Iterable[str], now: int) -> set[str]:
     wanted = set(ids)
     if not wanted:
         return set()
-    given = give_values(connection, "ids", wanted) | {"now": now}
+    given = give_values("ids", wanted) | {"now": now}
     return {row.service_id for row in fetch(connection, statements.CLAIM, given)}
 
 
@@ -205,19 +206,19 @@ def update_deals(connection: Connection, deals: Iterable[Deal], revision: int) -
     bulk_update(connection, tables.services, "id", columns, rows)
 
 
-def insert_offers(connection: Connection, made: Iterable[tuple[str, Offer]], revision: int) -> None:
-    """Store new offers, each with its service."""
+def insertion_of_offers(made: Iterable[tuple[str, Offer]], revision: int) -> Insertion:
+    """New offers, each with its service, to be stored."""
     rows = [
         (service, one.number, revision, one.price, one.by, one.note, one.at)
         for service, one in made
     ]
-    bulk_insert(connection, tables.offers, tuple(tables.offers.c.keys()), rows)
+    return Insertion(tables.offers, tuple(tables.offers.c.keys()), rows)
 
 
-def insert_events(
-    connection: Connection, happened: Iterable[tuple[Deal, tuple[str, ...], Event]], revision: int
-) -> None:
-    """Store new events, each with its deal and who may learn of it."""
+def insertion_of_events(
+    happened: Iterable[tuple[Deal, tuple[str, ...], Event]], revision: int
+) -> Insertion:
+    """New events, each with its deal and who may learn of it, to be stored."""
     rows = [
         (
             event.service,
@@ -229,28 +230,27 @@ def insert_events(
         )
         for deal, recipients, event in happened
     ]
-    bulk_insert(connection, tables.service_events, tuple(tables.service_events.c.keys()), rows)
+    return Insertion(tables.service_events, tuple(tables.service_events.c.keys()), rows)
 
 
-def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
-    """Store the timers that run for these deals, instead of those that ran before."""
-    if not deals:
-        return
-    ids = give_values(connection, "ids", [deal.id for deal in deals])
-    change(connection, statements.FORGET_TIMERS, ids)
+def forget_timers(connection: Connection, deals: Iterable[Deal]) -> None:
+    """Delete the timers that ran for these deals."""
+    if ids := [deal.id for deal in deals]:
+        change(connection, statements.FORGET_TIMERS, give_values("ids", ids))
+
+
+def insertion_of_timers(deals: Iterable[Deal]) -> Insertion:
+    """The timers that run for these deals, to be stored."""
     rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in running_timers(deal)]
-    bulk_insert(connection, tables.service_timers, tuple(tables.service_timers.c.keys()), rows)
+    return Insertion(tables.service_timers, tuple(tables.service_timers.c.keys()), rows)
 
 
-def insert_keys(
-    connection: Connection,
-    used: Iterable[tuple[tuple[str, str], UsedKey]],
-    revision: int,
-    now: int,
-) -> None:
-    """Store the use of idempotency keys, with when that was (milliseconds UTC)."""
+def insertion_of_keys(
+    used: Iterable[tuple[tuple[str, str], UsedKey]], revision: int, now: int
+) -> Insertion:
+    """The use of idempotency keys, with when that was (milliseconds UTC), to be stored."""
     rows = [
         (actor, key, revision, one.fingerprint, one.service, one.seq, now)
         for (actor, key), one in used
     ]
-    bulk_insert(connection, tables.idempotency_keys, tuple(tables.idempotency_keys.c.keys()), rows)
+    return Insertion(tables.idempotency_keys, tuple(tables.idempotency_keys.c.keys()), rows)

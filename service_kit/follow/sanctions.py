@@ -131,7 +131,7 @@ def find_forbidden(
     asked = {*users, *conversations}
     if not asked:
         return Forbidden()
-    rows = fetch(connection, FIND, give_values(connection, "ids", asked))
+    rows = fetch(connection, FIND, give_values("ids", asked))
     standing = [one for one in map(Restriction._make, rows) if one.stands(now)]
     return Forbidden(
         frozenset(one.id for one in standing if one.kind == Kind.USER),

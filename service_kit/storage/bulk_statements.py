@@ -2,34 +2,37 @@
 
 The text of a statement is the same for any number of values, so that it is prepared once, and every
 lookup goes through an index. A list of row values, `(a, b) IN ((1, 2), ...)`, would scan the whole
-table on SQLite. There a list is one JSON parameter, and on PostgreSQL an array: of values, or one
-array for each column of the rows.
+table on SQLite. A list is one JSON parameter. PostgreSQL has arrays as well, but these cost its
+driver several times as much, and so do the rows of its executemany.
 
 What no database can hold, a text with a NUL, equals no row: it is left out of the list, so that one
 such value never fails a statement that looks for others as well.
 """
 
-import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
 from sqlalchemy import (
-    ARRAY,
     JSON,
     Boolean,
     Column,
     ColumnElement,
     Connection,
+    LargeBinary,
     Select,
     String,
     Table,
     and_,
     bindparam,
+    cast,
     column,
+    func,
     insert,
     literal_column,
+    select,
     update,
 )
 from sqlalchemy.engine.interfaces import Dialect
@@ -38,11 +41,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
 
 from service_kit.storage.plain_statements import run, run_each
 from service_kit.text import is_text
 
 Found = TypeVar("Found")
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def fetch(
@@ -187,7 +193,7 @@ class Update(NamedTuple):
 def bulk_insert(
     connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows, by the driver's executemany."""
+    """Insert rows."""
     bulk_write(connection, Insertion(table, columns, rows))
 
 
@@ -198,24 +204,24 @@ def bulk_update(
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Update rows, by the driver's executemany."""
+    """Update rows; of several for one key the last counts."""
     bulk_write(connection, Update(table, key, columns, rows))
 
 
 def bulk_write(connection: Connection, *writes: Insertion | Update) -> None:
-    """Write to different tables. On PostgreSQL writes of one row each are one statement, for the
-    same reason as in `look_up_all`; of two updates of one row it would lose one.
+    """Write to different tables, in no order. On PostgreSQL it is one statement, for the same
+    reason as in `look_up_all`; of two updates of one row it would lose one.
     """
     dialect = connection.dialect
-    pending = [(_sql_of(one, dialect), one.rows) for one in writes if one.rows]
-    if dialect.name == "sqlite" or len(pending) < 2 or any(len(rows) > 1 for _, rows in pending):
-        for sql, rows in pending:
-            run_each(connection, sql, rows)
-        return
-    *before, last = (sql for sql, _ in pending)
-    named = ", ".join(f"written_{number} AS ({sql})" for number, sql in enumerate(before))
-    values = [value for _, rows in pending for value in rows[0]]
-    run(connection, f"WITH {named} {last}", values)
+    pending = [one for one in writes if one.rows]
+    if dialect.name == "sqlite":
+        for one in pending:
+            run_each(connection, _sql_of(one, dialect), one.rows)
+    elif pending:
+        *before, last = (_sql_of(one, dialect) for one in pending)
+        named = ", ".join(f"written_{number} AS ({sql})" for number, sql in enumerate(before))
+        sql = f"WITH {named} {last}" if named else last
+        run(connection, sql, [_json_of(one) for one in pending])
 
 
 def _sql_of(write: Insertion | Update, dialect: Dialect) -> str:
@@ -224,20 +230,54 @@ def _sql_of(write: Insertion | Update, dialect: Dialect) -> str:
     return _update_sql(write.table, write.key, write.columns, dialect)
 
 
+def _json_of(write: Insertion | Update) -> str:
+    """The rows as JSON, each an object; bytes are BASE64."""
+    if isinstance(write, Insertion):
+        return _json([dict(zip(write.columns, row, strict=True)) for row in write.rows])
+    names = (*write.columns, write.key)
+    # The server takes any of several for the same row.
+    last = {row[-1]: row for row in write.rows}
+    return _json([dict(zip(names, row, strict=True)) for row in last.values()])
+
+
 @lru_cache(maxsize=64)
 def _insert_sql(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    statement = insert(table).values({name: bindparam(name) for name in columns})
-    return _positional_sql(statement.compile(dialect=dialect), columns)
+    if dialect.name == "sqlite":
+        one = insert(table).values({name: bindparam(name) for name in columns})
+        return _positional_sql(one.compile(dialect=dialect), columns)
+    rows, values = _recorded(table, columns)
+    all_rows = insert(table).from_select(columns, select(*values.values()).select_from(rows))
+    return _positional_sql(all_rows.compile(dialect=dialect), ("rows",))
 
 
 @lru_cache(maxsize=64)
 def _update_sql(table: Table, key: str, columns: tuple[str, ...], dialect: Dialect) -> str:
-    statement = (
-        update(table)
-        .where(table.c[key] == bindparam("the_key"))
-        .values({name: bindparam(name) for name in columns})
-    )
-    return _positional_sql(statement.compile(dialect=dialect), (*columns, "the_key"))
+    if dialect.name == "sqlite":
+        one = update(table).where(table.c[key] == bindparam("the_key"))
+        one = one.values({name: bindparam(name) for name in columns})
+        return _positional_sql(one.compile(dialect=dialect), (*columns, "the_key"))
+    _, values = _recorded(table, (*columns, key))
+    all_rows = update(table).where(table.c[key] == values.pop(key)).values(values)
+    return _positional_sql(all_rows.compile(dialect=dialect), ("rows",))
+
+
+def _recorded(
+    table: Table, columns: tuple[str, ...]
+) -> tuple[TableValuedAlias, dict[str, ColumnElement[Any]]]:
+    """Select from the parameter `rows`, JSON with an object for each row, on PostgreSQL: what to
+    select from, and the value of each of these columns of a table.
+    """
+    binary = {name for name in columns if isinstance(table.c[name].type, LargeBinary)}
+    typed = [column(name, String() if name in binary else table.c[name].type) for name in columns]
+    given = cast(bindparam("rows", type_=String()), JSON())
+    rows = func.json_to_recordset(given).table_valued(*typed)
+    rows = rows.render_derived(name="given", with_types=True)
+    return rows, {
+        name: func.decode(rows.c[name], literal_column("'base64'"))
+        if name in binary
+        else rows.c[name]
+        for name in columns
+    }
 
 
 def _positional_sql(compiled: Any, names: tuple[str, ...]) -> str:
@@ -248,7 +288,7 @@ def _positional_sql(compiled: Any, names: tuple[str, ...]) -> str:
 
 
 class _Among(FunctionElement[bool]):
-    """Condition: a column has a value of a list. (Column, list as JSON, list as an array.)"""
+    """Condition: a column has a value of a list. (Column, list as JSON.)"""
 
     inherit_cache = True
     type = Boolean()
@@ -259,7 +299,7 @@ class _Among(FunctionElement[bool]):
 
 
 class _Each(FunctionElement[Any]):
-    """Table: the rows of a list. (Rows as JSON, an array for each of their columns.)"""
+    """Table: the rows of a list. (Rows as JSON, the items of a row as columns.)"""
 
     inherit_cache = True
 
@@ -295,8 +335,10 @@ def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **_options: Any) ->
 
 @compiles(_Among, "postgresql")
 def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **_options: Any) -> str:
-    wanted, values = _processed(element, compiler, 0, 2)
-    return f"{wanted} = ANY ({values})"
+    wanted, values = _processed(element, compiler, 0, 1)
+    wanted_type = element.clauses.clauses[0].type
+    each = _typed(f"json_array_elements_text({values}::json)", wanted_type, compiler)
+    return f"{wanted} = ANY (ARRAY(SELECT {each}))"
 
 
 @compiles(_Each, "sqlite")
@@ -306,9 +348,22 @@ def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **_options: Any) -> s
 
 @compiles(_Each, "postgresql")
 def _each_on_postgresql(element: _Each, compiler: SQLCompiler, **_options: Any) -> str:
-    arrays = _processed(element, compiler, *range(1, len(element.clauses)))
-    names = ", ".join(_item_name(index) for index in range(len(arrays)))
-    return f"(SELECT * FROM unnest({', '.join(arrays)}) AS items ({names}))"  # noqa: S608, as above
+    rows, *items = element.clauses.clauses
+    values = ", ".join(
+        f"{_typed(f'(value ->> {index})', item.type, compiler)} AS {_item_name(index)}"
+        for index, item in enumerate(items)
+    )
+    given = f"json_array_elements({compiler.process(rows)}::json)"
+    # OFFSET keeps the items apart from the conditions: made anew for each of them, the planner
+    # took an index by a key for dearer than to compare all rows of another one.
+    return f"(SELECT {values} FROM {given} OFFSET 0)"  # noqa: S608, as above
+
+
+def _typed(value: str, wanted: TypeEngine[Any], compiler: SQLCompiler) -> str:
+    """What is text in JSON, as a type of PostgreSQL."""
+    if isinstance(wanted, String):
+        return value
+    return f"({value})::{wanted.compile(dialect=compiler.dialect)}"
 
 
 @compiles(_Listed, "sqlite")
@@ -338,21 +393,14 @@ def _item_name(index: int) -> str:
     return f"item_{index}"
 
 
-def _array_name(parameter: str, index: int) -> str:
-    return f"{parameter}_{index}"
-
-
 def among_given(wanted: Column[Any], parameter: str) -> ColumnElement[bool]:
     """Say that a column has one of the values in `parameter` (see `give_values`)."""
-    return _Among(
-        wanted, bindparam(parameter, type_=String()), bindparam(parameter, type_=ARRAY(wanted.type))
-    )
+    return _Among(wanted, bindparam(parameter, type_=String()))
 
 
-def give_values(connection: Connection, parameter: str, values: Iterable[Any]) -> dict[str, Any]:
+def give_values(parameter: str, values: Iterable[Any]) -> dict[str, Any]:
     """Make the parameter of `among_given`."""
-    found = [value for value in values if _can_be_held(value)]
-    return {parameter: _json(found) if connection.dialect.name == "sqlite" else found}
+    return {parameter: _json([value for value in values if _can_be_held(value)])}
 
 
 def given_items(
@@ -362,12 +410,8 @@ def given_items(
 
     Each row of the list holds values of the types of `columns`, in their order.
     """
-    arrays = [
-        bindparam(_array_name(parameter, index), type_=ARRAY(wanted.type))
-        for index, wanted in enumerate(columns)
-    ]
     items = [column(_item_name(index), wanted.type) for index, wanted in enumerate(columns)]
-    each = _Each(bindparam(parameter, type_=String()), *arrays).table_valued(
+    each = _Each(bindparam(parameter, type_=String()), *items).table_valued(
         column("value", String()), *items, name="given"
     )
     return each, [
@@ -386,18 +430,9 @@ def given_rows(
     return each, and_(*(wanted == item for wanted, item in zip(columns, items, strict=True)))
 
 
-def give_rows(
-    connection: Connection, parameter: str, rows: Iterable[tuple[Any, ...]]
-) -> dict[str, Any]:
-    """Make the parameters of `given_rows` or `given_items`, of one row at least."""
-    asked = list(rows)
-    found = [row for row in asked if all(map(_can_be_held, row))]
-    if connection.dialect.name == "sqlite":
-        return {parameter: _json(found)}
-    return {
-        _array_name(parameter, index): [row[index] for row in found]
-        for index in range(len(asked[0]))
-    }
+def give_rows(parameter: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    """Make the parameter of `given_rows` or `given_items`."""
+    return {parameter: _json([row for row in rows if all(map(_can_be_held, row))])}
 
 
 def _can_be_held(value: object) -> bool:
@@ -405,4 +440,4 @@ def _can_be_held(value: object) -> bool:
 
 
 def _json(values: list[Any]) -> str:
-    return json.dumps(values, separators=(",", ":"))
+    return _ENCODER.encode(values).decode()

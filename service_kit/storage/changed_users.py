@@ -38,7 +38,7 @@ def find_changed_users(
     until: int,
 ) -> set[str]:
     """Find the users, of one at least, of whom any of several statements knows a change."""
-    given = give_rows(connection, "users", [(user,) for user in users])
+    given = give_rows("users", [(user,) for user in users])
     given |= {"after": after, "until": until}
     lookups = [Lookup(statement, given, tuple) for statement in statements]
     return {

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, String, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -185,6 +186,7 @@ def _open_sqlite(
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
+        json_deserializer=msgspec.json.decode,
         connect_args={"check_same_thread": False, "timeout": timeouts.lock},
     )
     # A transaction that reads first and writes later fails at once when another wrote in between:
@@ -303,6 +305,7 @@ def _open_postgresql(
         # done by `Readers` is tried again on another one.
         pool_pre_ping=role not in {"reader", "bus", "leases"},
         hide_parameters=True,
+        json_deserializer=msgspec.json.decode,
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",
         # Each statement by itself: whoever stands still in between holds nothing, and what looks

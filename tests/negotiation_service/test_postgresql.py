@@ -10,6 +10,7 @@ from negotiation_service.domain.commands import FireTimers
 from negotiation_service.domain.events import Cause
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.storage import deals
+from service_kit.storage.bulk_statements import Insertion
 from service_kit.storage.clock import read_position
 from tests.negotiation_service.deals import (
     LIMITS,
@@ -36,17 +37,17 @@ async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
     """Of half a command nothing is stored: no deal, offer, event, timer or key; then it goes on."""
     await client.create("carol", "dan")
     before = database.read(read_position)
-    insert = deals.insert_keys
+    insertion_of_keys = deals.insertion_of_keys
 
-    def cut(*arguments: Any) -> None:
+    def cut(*arguments: Any) -> Insertion:
         postgresql.cut_writer(settings.database_url)
-        insert(*arguments)
+        return insertion_of_keys(*arguments)
 
     conversation = await client.open_conversation("ann", "bob")
     request = client.creation(conversation_id=conversation, idempotency_key="k")
     database.engine.dispose()
     with monkeypatch.context() as patched:
-        patched.setattr(deals, "insert_keys", cut)
+        patched.setattr(deals, "insertion_of_keys", cut)
         await refused(client.call("CreateService", request), UNAVAILABLE, "STORAGE_UNAVAILABLE")
     assert database.read(read_position) == before
     for stored in (stored_deals, stored_events, stored_offers, stored_timers):

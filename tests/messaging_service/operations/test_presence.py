@@ -192,7 +192,7 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
         database.run(ATTEND, Attend(name, here=True, at=5))
 
     def observed(connection: Connection) -> set[str]:
-        sides = observed_by(connection, "m", 3, strangers=False)
+        sides = observed_by("m", 3, strangers=False)
         return users_of(look_up_all(connection, *sides), 3)
 
     assert database.read(observed) == set(names[-3:])

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Engine,
+    LargeBinary,
     MetaData,
     Table,
     delete,
@@ -61,11 +63,11 @@ def test_lists_of_values_are_parameters(engine: Engine) -> None:
     statement = select(words.c.word).where(among_given(words.c.word, "wanted"))
     with engine.connect() as connection, connection.begin():
         for wanted in ([], ["\\"], ["absent", "NULL"], list(AWKWARD)):
-            given = give_values(connection, "wanted", wanted)
+            given = give_values("wanted", wanted)
             found = connection.execute(statement, given).scalars().all()
             assert set(found) == set(wanted) - {"absent"}
         numbers = select(words.c.number).where(among_given(words.c.number, "wanted"))
-        wide = give_values(connection, "wanted", [1, -1, 2**63 - 1])
+        wide = give_values("wanted", [1, -1, 2**63 - 1])
         assert connection.execute(numbers, wide).scalars().all() == [1]
 
 
@@ -76,7 +78,7 @@ def test_lists_of_rows_are_parameters(engine: Engine) -> None:
     crossed = [(word, number + 1) for word, number in rows]
     with engine.connect() as connection, connection.begin():
         for wanted, expected in ((rows, set(AWKWARD)), (crossed, set()), (rows[3:4], {AWKWARD[3]})):
-            found = connection.execute(statement, give_rows(connection, "rows", wanted))
+            found = connection.execute(statement, give_rows("rows", wanted))
             assert set(found.scalars()) == expected
 
 
@@ -90,10 +92,10 @@ def test_queries_that_are_asked_together_find_what_each_finds_alone(engine: Engi
     with engine.connect() as connection, connection.begin():
         found = look_up_all(
             connection,
-            Lookup(of_words, give_values(connection, "wanted", AWKWARD), sorted),
+            Lookup(of_words, give_values("wanted", AWKWARD), sorted),
             Lookup(of_words, None, list),
-            Lookup(of_words, give_values(connection, "wanted", ["absent"]), list),
-            Lookup(of_rows, give_rows(connection, "rows", [("", 0), ("a,b", 5)]), sorted),
+            Lookup(of_words, give_values("wanted", ["absent"]), list),
+            Lookup(of_rows, give_rows("rows", [("", 0), ("a,b", 5)]), sorted),
         )
     assert found == [
         sorted((word, 2**63 - 1, number > 0, None) for number, word in enumerate(AWKWARD)),
@@ -133,11 +135,51 @@ def test_writes_to_several_tables_are_made_together(engine: Engine, count: int) 
             assert {(word, number) for word, number in found} == set(rows)
 
 
+def test_each_type_of_value_comes_back_as_it_went(engine: Engine) -> None:
+    """Bytes, truth, nothing, the widest numbers and every sign, inserted and updated, of a few rows
+    and of many.
+    """
+    kinds = Table(
+        "kinds",
+        MetaData(),
+        Column("key", BigInteger, primary_key=True, autoincrement=False),
+        Column("octets", LargeBinary),
+        Column("truth", Boolean),
+        Column("word", engines.TEXT),
+    )
+    columns = tuple(kinds.c.keys())
+    octets, truths = (bytes(range(256)), b"", b"\0", None), (True, False, None)
+    words = (*AWKWARD, None, "\x7f\u2028", "x" * 100_000)
+    keys = [-(2**63), 2**63 - 1, *range(300)]
+    rows = [
+        (key, octets[place % 4], truths[place % 3], words[place % len(words)])
+        for place, key in enumerate(keys)
+    ]
+    turned = [(*row[1:], key) for key, row in zip(keys, reversed(rows), strict=True)]
+    with engine.begin() as connection:
+        kinds.create(connection)
+        bulk_insert(connection, kinds, columns, rows[:1])
+        bulk_insert(connection, kinds, columns, rows[1:])
+        assert {tuple(row) for row in fetch(connection, select(kinds), {})} == set(rows)
+        bulk_update(connection, kinds, "key", columns[1:], turned)
+        found = {tuple(row) for row in fetch(connection, select(kinds), {})}
+        assert found == {(key, *values) for *values, key in turned}
+
+
+def test_of_several_updates_of_a_row_the_last_counts(engine: Engine) -> None:
+    with engine.begin() as connection:
+        rows = [(number, "NULL") for number in range(100, 200)]
+        bulk_update(connection, words, "word", ("number",), rows)
+        assert (199, "NULL") in [
+            (row.number, row.word) for row in fetch(connection, select(words), {})
+        ]
+
+
 def test_changes_count_their_rows(engine: Engine) -> None:
     """A statement that deletes or changes rows, with a list of values and one that is fixed."""
     some = among_given(words.c.word, "wanted")
     with engine.connect() as connection, connection.begin():
-        given = give_values(connection, "wanted", ["", '"', "absent"])
+        given = give_values("wanted", ["", '"', "absent"])
         assert change(connection, update(words).where(some).values(number=-1), given) == 2
         assert change(connection, delete(words).where(some, words.c.number == -1), given) == 2
         assert change(connection, delete(words).where(some), given) == 0
@@ -160,9 +202,9 @@ def test_what_no_database_can_hold_equals_no_row(engine: Engine) -> None:
     rows = select(words.c.word).select_from(given.join(words, match))
     with engine.connect() as connection, connection.begin():
         for bad in ("\0", "NULL\0", "\ud800", "{a,b}\udfff"):
-            wanted = give_values(connection, "wanted", [bad, "NULL"])
+            wanted = give_values("wanted", [bad, "NULL"])
             assert connection.execute(values, wanted).scalars().all() == ["NULL"]
-            wanted = give_rows(connection, "rows", [(bad, 1), ("NULL", 1)])
+            wanted = give_rows("rows", [(bad, 1), ("NULL", 1)])
             assert connection.execute(rows, wanted).scalars().all() == ["NULL"]
-            wanted = give_rows(connection, "rows", [(bad, 1)])
+            wanted = give_rows("rows", [(bad, 1)])
             assert connection.execute(rows, wanted).scalars().all() == []

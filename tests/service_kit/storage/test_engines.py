@@ -138,8 +138,8 @@ def test_no_table_is_read_as_a_whole(database_on_postgresql: str, role: engines.
             """So often that the server would keep a plan."""
             for _ in range(20):
                 with connection.begin():
-                    fetch(connection, by_rows, give_rows(connection, "rows", [("w7", 7)]))
-                    fetch(connection, by_words, give_values(connection, "wanted", ["w7"]))
+                    fetch(connection, by_rows, give_rows("rows", [("w7", 7)]))
+                    fetch(connection, by_words, give_values("wanted", ["w7"]))
 
         look_up()
         with opened(database_on_postgresql) as another, another.begin() as writing:
