@@ -28,7 +28,8 @@ EDGE, OPERATOR = Caller.EDGE, Caller.OPERATOR
 GRAVE = {
     "messaging": {
         "edge": "CreateMessage BatchCreateMessages StreamCreateMessages EditMessage DeleteMessage"
-        " SetBlock ListMessages GetMessages Watch UpdateWatch StreamUpdateWatch ListChanges",
+        " SetBlock ListMessages GetMessages Watch UpdateWatch StreamUpdateWatch ListChanges"
+        " BatchListChanges",
         "moderation": "ListEvidence",
         "backend": "SetInvisible CreateConversation",
     },

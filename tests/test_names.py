@@ -25,6 +25,7 @@ NO_OPERATION = {
     "UpdateWatch": "it changes who is followed, which is in memory alone",
     "BatchCreateMessages": "the operation of CreateMessage takes a list",
     "StreamCreateMessages": "the same, for the batches of a stream",
+    "BatchListChanges": "the operation of ListChanges, for each of a list",
     "StreamCommands": "the commands of five other RPCs, for the batches of a stream",
 }
 

@@ -1,8 +1,6 @@
 """Absences: who may have missed something, asked about many who come back in one call."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from edge.backends.batcher import PACE_SECONDS, Batcher
@@ -92,17 +90,8 @@ class Absences:
         """
         if after == until:
             return False
-        found: asyncio.Future[bool | Error] = asyncio.get_running_loop().create_future()
-
-        def tell(answer: bool | Error) -> None:  # noqa: FBT001 - the answer to a question
-            if not found.done():
-                found.set_result(answer)
-
-        self._batcher.submit(Absence(user, after, until), tell)
-        with suppress(TimeoutError):
-            # Where that cannot be told the question about changes is to say why.
-            return await asyncio.wait_for(found, seconds) is not False
-        return True
+        # Where that cannot be told the question about changes is to say why.
+        return await self._batcher.ask(Absence(user, after, until), seconds) is not False
 
     async def _find(
         self, absences: Sequence[Absence], seconds: float

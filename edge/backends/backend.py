@@ -22,13 +22,13 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 
 from edge.backends.absences import Absences
-from edge.backends.batcher import Batcher
+from edge.backends.batcher import PACE_SECONDS, Batcher
 from edge.backends.errors import NotLiveError
 from edge.backends.exchange import Exchange
 from edge.cursors import Position
 from edge.metrics import Metrics
 from edge.settings import Settings
-from edge.translation.status import CALLER_REFUSED, from_call
+from edge.translation.status import CALLER_REFUSED, from_call, from_status
 from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Metadata, Present
@@ -110,6 +110,15 @@ class Backend:
         self._watched: tuple[Any, Exchange] | None = None
         self._retries = Retries(self._is_away, metrics.call_retries.labels(service=self.name).inc)
         self._replays = asyncio.Semaphore(settings.concurrent_replays)
+        self._changes: Batcher[Any, Any] = self._batcher(
+            # Each service is asked for itself.
+            f"{Op.RESUME.rpc} {self.name}",
+            lambda requests: self.contract.BatchListChangesRequest(requests=requests),
+            lambda result: result.page if result.HasField("page") else from_status(result.status),
+            call=self._list_changes,
+            pace_seconds=PACE_SECONDS,
+            traced=None,
+        )
         self.absences = Absences(self.name, self.changed_users, settings, metrics)
         self._exchanges: list[Exchange] = []
         # Bound once for each RPC: to find a metric by its labels costs more than to count.
@@ -271,7 +280,7 @@ class Backend:
                 if self._replays.locked():
                     self._metrics.limits.reached("concurrent_replays")
                 async with self._replays:
-                    page = await self.call(Op.RESUME.rpc, request, seconds)
+                    page = await self._changes.ask(request, seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:
@@ -286,6 +295,28 @@ class Backend:
             page_token = page.next_page_token
             if not page_token:
                 return True
+
+    async def _list_changes(self, request: Any, seconds: float) -> Any:
+        """Call BatchListChanges; its response, or an Error."""
+
+        async def attempt(left: float) -> Any:
+            metadata = self._present()
+            try:
+                return await self._stub.BatchListChanges(request, timeout=left, metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                    raise
+            # A replica of an earlier version is asked for each.
+            pages = await asyncio.gather(
+                *(
+                    self._stub.ListChanges(one, timeout=left, metadata=metadata)
+                    for one in request.requests
+                )
+            )
+            response = self.contract.BatchListChangesResponse
+            return response(results=[response.Result(page=page) for page in pages])
+
+        return await self._measured(Op.RESUME.rpc, attempt, seconds, lambda: True)
 
     async def changed_users(
         self,

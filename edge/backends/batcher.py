@@ -119,6 +119,20 @@ class Batcher(Generic[Item, Result]):
         elif len(self._waiting) >= self._enough:
             self._start()
 
+    async def ask(self, item: Item, seconds: float | None = None) -> Result | Error:
+        """Send `item` with the next call; gives its result, or TIMED_OUT after `seconds`."""
+        answer: asyncio.Future[Result | Error] = self._loop.create_future()
+
+        def done(result: Result | Error) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        self.submit(item, done)
+        try:
+            return await asyncio.wait_for(answer, seconds)
+        except TimeoutError:
+            return TIMED_OUT
+
     def _start_soon(self) -> None:
         if (seconds := self._seconds_left()) > 0:
             self._lingering = self._loop.call_later(seconds, self._start)

@@ -1,7 +1,7 @@
 """The follower of a backend's Watch stream, for all users who have a socket here.
 
 The stream is a doorbell; the database is the truth. Whenever the stream was interrupted, what each
-user missed is read with ListChanges before the new stream is consumed, so that nobody notices
+user missed is read with BatchListChanges before the new stream is consumed, so that nobody notices
 more than a delay. The new one may be another replica's, which is a moment behind the one before.
 """
 

@@ -55,6 +55,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         self._most_users = resources.settings.max_batch
         self._changes_bytes = resources.settings.changes_bytes
         self._reached = resources.limits
+        self._failures = resources.failures
         self._hub = resources.hub
         self._writer = resources.writer
         self._limits = resources.settings.limits()

@@ -61,6 +61,7 @@ MESSAGING: Methods = {
     "UpdateWatch": _PEOPLE,
     "StreamUpdateWatch": _PEOPLE,
     "ListChanges": _PEOPLE,
+    "BatchListChanges": _PEOPLE,
     "ListChangedUsers": _PEOPLE,
 }
 
@@ -81,6 +82,7 @@ NEGOTIATION: Methods = {
     "UpdateWatch": {Caller.EDGE},
     "StreamUpdateWatch": {Caller.EDGE},
     "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.MODERATION, Caller.BACKEND},
+    "BatchListChanges": {Caller.EDGE},
     "ListChangedUsers": {Caller.EDGE},
 }
 
@@ -117,6 +119,7 @@ MODERATION: Methods = {
     "UpdateWatch": {Caller.EDGE},
     "StreamUpdateWatch": {Caller.EDGE},
     "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
+    "BatchListChanges": {Caller.EDGE},
     "ListChangedUsers": {Caller.EDGE},
 }
 

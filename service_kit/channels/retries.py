@@ -19,6 +19,7 @@ REPEATABLE = frozenset(
         "BatchGetParties",
         "BatchGetServices",
         "BatchGetStandings",
+        "BatchListChanges",
         "GetCase",
         "GetConversation",
         "GetDispute",

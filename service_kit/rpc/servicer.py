@@ -3,6 +3,7 @@
 # The contracts give the names of methods, and a context that none of them needs.
 # ruff: noqa: N802, ARG002
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
-from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
+from service_kit.rpc.failures import BATCH_TOO_LARGE, Failures, Refused
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, StorageUnavailable, Writer
 from service_kit.watch.changes import ChangedUsers, ChangePage, page_token_after
@@ -89,12 +90,13 @@ def fitting(messages: Sequence[Any], most_bytes: int) -> int:
 
 
 class WatchMixin(ABC):
-    """Serves Watch, UpdateWatch, ListChanges and ListChangedUsers, whose messages have one shape in
-    all contracts.
+    """Serves Watch, UpdateWatch, ListChanges and ListChangedUsers, and what does the same for many,
+    whose messages have one shape in all contracts.
 
     `_contract` is the module of these messages, `_hub` tells what happens, and `_most_users` is how
     many users one call may ask about. A page of changes has about `_changes_bytes`, but at least
     one revision; `_reached` counts limits. `_writer` learns what others have seen of the database.
+    `_failures` makes statuses.
     """
 
     _contract: Any
@@ -103,6 +105,7 @@ class WatchMixin(ABC):
     _most_users: int
     _changes_bytes: int
     _reached: ReachedLimits
+    _failures: Failures
 
     @abstractmethod
     async def _read_changes(
@@ -166,14 +169,41 @@ class WatchMixin(ABC):
 
     async def ListChanges(self, request: Any, context: Any) -> Any:
         """Give a page of what happened after one position up to another, by revision."""
+        return accepted(await self._page_of_changes(request, self._changes_bytes))
+
+    async def BatchListChanges(self, request: Any, context: Any) -> Any:
+        """Do the same for each of many requests, whose pages together have as many bytes."""
+        check_batch("requests", request.requests, self._most_users)
+        most_bytes = self._changes_bytes // max(1, len(request.requests))
+        pages = await asyncio.gather(
+            *(self._page_of_changes(one, most_bytes) for one in request.requests),
+            return_exceptions=True,
+        )
+        for page in pages:
+            if isinstance(page, BaseException):
+                raise page
+        response = self._contract.BatchListChangesResponse
+        return response(
+            results=[
+                response.Result(status=self._failures.status(page))
+                if isinstance(page, Refusal)
+                else response.Result(page=page)
+                for page in pages
+            ]
+        )
+
+    async def _page_of_changes(self, request: Any, most_bytes: int) -> Any:
+        """Make a ListChangesResponse, or a Refusal."""
         after = Position(request.after.epoch, request.after.revision)
         until = Position(request.until.epoch, request.until.revision)
-        page = accepted(await self._read_changes(request, after, until))
+        page = await self._read_changes(request, after, until)
+        if isinstance(page, Refusal):
+            return page
         if not page.complete:
             self._look_for(after)
         response = self._contract.ListChangesResponse
         answer = response(complete=page.complete, next_page_token=page.next_page_token)
-        left = self._changes_bytes
+        left = most_bytes
         for revision, events in page.changes:
             try:
                 encoded = self._encode_changes(events, request.user)

@@ -137,6 +137,13 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
     ) -> pb.ListChangesResponse:
         return pb.ListChangesResponse(complete=self.complete, changes=self.changes)
 
+    async def BatchListChanges(  # noqa: N802 - the contract's name
+        self, request: pb.BatchListChangesRequest, context: Any
+    ) -> pb.BatchListChangesResponse:
+        pages = [await self.ListChanges(one, context) for one in request.requests]
+        result = pb.BatchListChangesResponse.Result
+        return pb.BatchListChangesResponse(results=[result(page=page) for page in pages])
+
     async def ListChangedUsers(  # noqa: N802 - the contract's name
         self, request: pb.ListChangedUsersRequest, _context: Any
     ) -> pb.ListChangedUsersResponse:

@@ -119,6 +119,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.changes: Callable[[pb.ListChangesRequest], Awaitable[pb.ListChangesResponse]]
         self.changes = given(pb.ListChangesResponse(complete=True))
         self.change_requests: list[pb.ListChangesRequest] = []
+        self.change_batches: list[list[str]] = []
         # Those for whom there may be changes; None: everybody who is asked about.
         self.changed_users: set[str] | None = None
         self.can_tell = True
@@ -187,6 +188,16 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.ListChangesResponse:
         self.change_requests.append(request)
         return await self.changes(request)
+
+    async def BatchListChanges(  # noqa: N802 - the contract's name
+        self, request: pb.BatchListChangesRequest, context: Any
+    ) -> pb.BatchListChangesResponse:
+        if self.is_earlier:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        self.change_batches.append([one.user for one in request.requests])
+        pages = await asyncio.gather(*(self.ListChanges(one, context) for one in request.requests))
+        result = pb.BatchListChangesResponse.Result
+        return pb.BatchListChangesResponse(results=[result(page=page) for page in pages])
 
     async def ListChangedUsers(  # noqa: N802 - the contract's name
         self, request: pb.ListChangedUsersRequest, _context: Any

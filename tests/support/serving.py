@@ -217,6 +217,22 @@ class ServiceClient:
         return await self.call("ListChanges", user=user, after=after, until=until, **fields)
 
 
+async def check_batch_list_changes(client: ServiceClient, users: Sequence[str], after: Any) -> None:
+    """Each request has the page that ListChanges gives it; one that is refused harms no other."""
+    until = (await client.watch(users)).first.position
+    ask = client.messages.ListChangesRequest
+    requests = [ask(user=user, after=after, until=until) for user in users]
+    wrong = ask(user=users[0], after=after, until=until, page_token="no token")
+    answer = await client.call("BatchListChanges", requests=[wrong, *requests])
+    refused, *pages = answer.results
+    assert refused.status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    alone = [
+        await client.call("ListChanges", user=user, after=after, until=until) for user in users
+    ]
+    assert [one.page for one in pages] == alone
+    assert any(page.changes for page in alone)
+
+
 async def check_stream_update_watch(client: ServiceClient, users: Sequence[str]) -> None:
     """Each request is answered as UpdateWatch does; one that names no open stream ends this one."""
     messages = client.messages

@@ -54,6 +54,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "UpdateWatch": ANYBODY,
     "StreamUpdateWatch": ANYBODY,
     "ListChanges": ANYBODY,
+    "BatchListChanges": ANYBODY,
     "ListChangedUsers": ANYBODY,
 }
 

@@ -82,7 +82,7 @@ class Op(enum.IntEnum):
     OPENED_CONVERSATION = 0x09, None, messaging.OpenedConversation, 0x11, "MarkRead"
     ASK_MESSAGES = 0x0A, None, messaging.AskMessages, 0x0B, "ListMessages"
     RETURN_MESSAGES = 0x0B, messaging.ReturnMessages
-    RESUME = 0x0C, None, connection.Resume, 0x0D, "ListChanges"
+    RESUME = 0x0C, None, connection.Resume, 0x0D, "BatchListChanges"
     RESUMED = 0x0D, connection.Resumed
     RENEW_TOKEN = 0x0E, None, connection.RenewToken, 0x03
     RECONNECT = 0x0F, connection.Reconnect

@@ -281,34 +281,58 @@ async def test_a_failing_recovery_is_tried_again(sockets: Sockets) -> None:
 
 
 async def test_a_recovery_that_failed_goes_on_where_it_came_to(sockets: Sockets) -> None:
-    """Of many who missed something each is told once, however often one answer is late."""
+    """Of many who missed something each is told once, however often one answer fails."""
     wires = {user: (await sockets.attached(user))[1] for user in ("alice", "bob")}
     sockets.service.revision = 12
     asked: list[tuple[str, int]] = []
-    told_alice = asyncio.Event()
 
     async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
         asked.append((request.user, request.after.revision))
-        if request.user == "bob" and not told_alice.is_set():
-            await wires["alice"].hear()
-            told_alice.set()
-            sockets.service.revision = 13
-            raise RuntimeError("the database is away")
         last = request.until.revision
+        if request.user == "bob" and last == 12:
+            raise RuntimeError("nobody foresaw this")
         missed = [change(last, message_event(last, recipients=[request.user]))]
         return pb.ListChangesResponse(complete=True, changes=missed)
 
     sockets.service.changes = answer
     sockets.live.end()
+    assert await alert(wires["alice"]) == (12, 12)
+    sockets.service.revision = 13
     await sockets.reached(Position(EPOCH, 13))
-    assert asked == [("alice", 10), ("bob", 10), ("alice", 12), ("bob", 10)]
+    # Together, each alone, and then from where each had come to.
+    assert asked[:4] == [("alice", 10), ("bob", 10), ("alice", 10), ("bob", 10)]
+    assert set(asked[4:]) == {("bob", 10), ("alice", 12)}
     assert await alert(wires["alice"]) == (13, 13)
     assert await alert(wires["bob"]) == (13, 13)
     assert not sockets.feed._ahead
 
 
+@pytest.mark.parametrize("is_earlier", [False, True])
+async def test_those_who_missed_something_are_asked_about_together(
+    sockets: Sockets, *, is_earlier: bool
+) -> None:
+    """A replica of an earlier version is asked about each."""
+    users = ("alice", "bob", "carol")
+    wires = {user: (await sockets.attached(user))[1] for user in users}
+    sockets.service.change_batches.clear()
+    sockets.service.is_earlier = is_earlier
+    sockets.service.revision = 12
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        missed = [change(12, message_event(12, recipients=[request.user]))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    for wire in wires.values():
+        assert await alert(wire) == (12, 12)
+    assert sockets.service.change_batches == ([] if is_earlier else [[*users]])
+
+
 async def test_no_cursor_takes_back_what_a_recovery_has_told(sockets: Sockets) -> None:
     """The position stays where it was until all were told, and who was is told nothing twice."""
+    # So that the one is not asked about together with the other.
+    sockets.edge.messaging._changes._batch_items = 1
     (alice, wire), _ = [await sockets.attached(user) for user in ("alice", "bob")]
     sockets.service.revision = 12
     asked = asyncio.Event()

@@ -9,7 +9,12 @@ from google.protobuf.message import Message
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.domain.limits import Opening
-from tests.support.serving import METADATA, check_stream_update_watch, unpack
+from tests.support.serving import (
+    METADATA,
+    check_batch_list_changes,
+    check_stream_update_watch,
+    unpack,
+)
 from tests.support.waiting import PATIENCE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -31,6 +36,12 @@ async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refuse
     client: Any,
 ) -> None:
     await check_stream_update_watch(client, ["ann"])
+
+
+async def test_batch_list_changes_gives_each_the_page_of_list_changes(client: Any) -> None:
+    start = (await client.watch(["a"])).first.position
+    await client.say("a", to="b")
+    await check_batch_list_changes(client, ["a", "b", "c"], start)
 
 
 async def test_stream_create_messages_answers_each_and_outlives_a_refused_one(client: Any) -> None:

@@ -8,7 +8,7 @@ import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from tests.moderation_service.conftest import Client, measure, muted
-from tests.support.serving import check_stream_update_watch
+from tests.support.serving import check_batch_list_changes, check_stream_update_watch
 
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -23,6 +23,14 @@ async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refuse
     client: Any,
 ) -> None:
     await check_stream_update_watch(client, ["ann"])
+
+
+async def test_batch_list_changes_gives_each_the_page_of_list_changes(client: Any) -> None:
+    start = (await client.watch(["ann"])).first.position
+    await client.report()
+    (case,) = await client.cases()
+    await client.decide(case.id, muted())
+    await check_batch_list_changes(client, ["ann", "bob", "carol"], start)
 
 
 async def test_report_message_keeps_what_was_seen(client: Client) -> None:

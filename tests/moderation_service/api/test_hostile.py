@@ -126,6 +126,9 @@ async def prepare(client: Client) -> dict[str, Message]:
         "UpdateWatch": {"watcher_id": "none", "add_users": ["bob"], "remove_users": ["ann"]},
         "ListChanges": {"user": "bob", "after": pb.Position(epoch=position.epoch),
                         "until": position},
+        "BatchListChanges": {"requests": [
+            pb.ListChangesRequest(user="bob", after=pb.Position(epoch=position.epoch),
+                                  until=position)]},
         "ListChangedUsers": {"users": ["bob"], "after": pb.Position(epoch=position.epoch),
                              "until": position},
     }  # fmt: skip
@@ -199,7 +202,8 @@ async def test_no_text_in_any_field_does_harm(client: Client, engine: Engine) ->
 
 # Nothing is known of such a name: nothing restricts, and nothing was told.
 LOOKS_UP = {
-    "BatchGetStandings", "ListOwnDisputes", "ListAudit", "ListChanges", "ListChangedUsers",
+    "BatchGetStandings", "ListOwnDisputes", "ListAudit", "ListChanges", "BatchListChanges",
+    "ListChangedUsers",
 }  # fmt: skip
 REFUSES_LARGE = {
     "INVALID_ARGUMENT",

@@ -8,7 +8,13 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
-from tests.support.serving import METADATA, check_stream_update_watch, locked, unpack
+from tests.support.serving import (
+    METADATA,
+    check_batch_list_changes,
+    check_stream_update_watch,
+    locked,
+    unpack,
+)
 from tests.support.waiting import PATIENCE
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -21,6 +27,12 @@ async def test_stream_update_watch_answers_each_and_ends_with_one_that_is_refuse
     client: Any,
 ) -> None:
     await check_stream_update_watch(client, ["ann"])
+
+
+async def test_batch_list_changes_gives_each_the_page_of_list_changes(client: Any) -> None:
+    start = (await client.watch(["ann"])).first.position
+    await client.create()
+    await check_batch_list_changes(client, ["ann", "bob", "carol"], start)
 
 
 async def test_stream_commands_answers_each_in_order_and_outlives_a_refused_list(

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
+from service_kit.process.limit_counters import ReachedLimits
+from service_kit.rpc.failures import BATCH_TOO_LARGE, Failures, Refused
 from service_kit.rpc.servicer import WatchMixin
-from service_kit.rules import Position
+from service_kit.rules import INVALID_ARGUMENT, Position, Refusal
 from service_kit.watch.changes import ChangedUsers, ChangePage, RevisionEvents
 from service_kit.watch.hub import HeardEvent, WatchHub
 from tests.support.tally.service import messages
@@ -23,11 +24,17 @@ class Servicer(WatchMixin):
 
     def __init__(self, registry: CollectorRegistry, *names: str) -> None:
         self._names = names
+        self._reached = ReachedLimits(["changes_bytes"], registry)
+        self._failures = Failures("test", {})
         self._hub = WatchHub(Position("e", 2), lambda _to, event: event, registry=registry)
 
     async def _read_changes(
-        self, _request: Any, _after: Position, _until: Position
-    ) -> ChangePage[Any]:
+        self, request: Any, _after: Position, _until: Position
+    ) -> ChangePage[Any] | Refusal:
+        if request.user == "refused":
+            return Refusal(INVALID_ARGUMENT, "not for you", "user")
+        if request.user == "broken":
+            raise KeyError(request.user)
         changes = [RevisionEvents(number, [name]) for number, name in enumerate(self._names)]
         return ChangePage(complete=True, changes=changes, next_page_token="more")
 
@@ -52,6 +59,38 @@ async def test_changes_that_cannot_be_told_are_not_complete() -> None:
     page = await servicer.ListChanges(messages.ListChangesRequest(), None)
     assert (page.complete, len(page.changes), page.next_page_token) == (False, 0, "")
     assert registry.get_sample_value("watch_untold_events_total") == 1
+
+
+async def test_changes_of_many_are_one_answer_in_the_order_of_the_requests() -> None:
+    """A refusal is for its own request alone, and the bytes of a page are shared by all."""
+    servicer = Servicer(CollectorRegistry(), "a" * 400, "b" * 400)
+    ask = messages.ListChangesRequest
+    batch = messages.BatchListChangesRequest
+    alone = await servicer.BatchListChanges(batch(requests=[ask(user="ann")]), None)
+    assert [len(one.page.changes) for one in alone.results] == [2]
+    requests = [ask(user="refused"), ask(user="ann")]
+    refused, shared = (await servicer.BatchListChanges(batch(requests=requests), None)).results
+    assert (refused.WhichOneof("result"), refused.status.message) == ("status", "not for you")
+    assert [one.revision for one in shared.page.changes] == [0]
+    assert (shared.page.complete, shared.page.next_page_token != "") == (True, True)
+    assert not (await servicer.BatchListChanges(batch(), None)).results
+
+
+async def test_changes_of_many_end_with_what_nobody_foresaw() -> None:
+    """As the call for one does: then they are asked for in halves."""
+    servicer = Servicer(CollectorRegistry())
+    requests = [messages.ListChangesRequest(user=user) for user in ("ann", "broken")]
+    with pytest.raises(KeyError):
+        await servicer.BatchListChanges(messages.BatchListChangesRequest(requests=requests), None)
+
+
+async def test_changes_are_asked_for_a_bounded_number_at_a_time() -> None:
+    servicer = Servicer(CollectorRegistry())
+    requests = [messages.ListChangesRequest()] * 3
+    with pytest.raises(Refused) as refused:
+        await servicer.BatchListChanges(messages.BatchListChangesRequest(requests=requests), None)
+    assert refused.value.refusal.reason == BATCH_TOO_LARGE
+    assert refused.value.refusal.field == "requests"
 
 
 async def test_changed_users_are_asked_about_a_bounded_number_at_a_time() -> None:

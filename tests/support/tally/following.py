@@ -125,4 +125,4 @@ class Scripted:
         self.requests.append(request)
         return messages.ListChangesResponse(complete=True)
 
-    Add = UpdateWatch = ListChangedUsers = ListChanges
+    Add = UpdateWatch = BatchListChanges = ListChangedUsers = ListChanges

@@ -228,6 +228,7 @@ class TallyServicer(WatchMixin):
         self._resources = resources
         self._changes_bytes = resources.settings.changes_bytes
         self._reached = resources.limits
+        self._failures = resources.failures
         self._hub = resources.hub
         self._writer = resources.writer
         self._most_users = resources.settings.max_batch
@@ -301,6 +302,7 @@ SERVICE = Service(
         "Watch": {Caller.EDGE, Caller.BACKEND},
         "UpdateWatch": {Caller.EDGE},
         "ListChanges": {Caller.EDGE, Caller.BACKEND},
+        "BatchListChanges": {Caller.EDGE},
         "ListChangedUsers": {Caller.EDGE},
     },
 )

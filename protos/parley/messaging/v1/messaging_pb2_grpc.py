@@ -152,6 +152,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.BatchListChanges = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/BatchListChanges',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesResponse.FromString,
+                _registered_method=True)
         self.ListChangedUsers = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/ListChangedUsers',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersRequest.SerializeToString,
@@ -331,6 +336,13 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchListChanges(self, request, context):
+        """The same for many users, so that those who come back together cost few calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListChangedUsers(self, request, context):
         """Those of many users for whom ListChanges may have something between two positions, so that whoever
         follows them need not ask about each after an interruption.
@@ -451,6 +463,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'BatchListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchListChanges,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesResponse.SerializeToString,
             ),
             'ListChangedUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListChangedUsers,
@@ -1060,6 +1077,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/ListChanges',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/BatchListChanges',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchListChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

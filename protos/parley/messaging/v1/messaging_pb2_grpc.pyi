@@ -98,6 +98,8 @@ class MessagingServiceStub:
     """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]
     """What one user missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.BatchListChangesRequest, _messaging_pb2.BatchListChangesResponse]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -173,6 +175,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """
     ListChanges: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What one user missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _aio.UnaryUnaryMultiCallable[_messaging_pb2.BatchListChangesRequest, _messaging_pb2.BatchListChangesResponse]  # type: ignore[assignment]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -377,6 +381,14 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListChangesResponse, _abc.Awaitable[_messaging_pb2.ListChangesResponse]]:
         """What one user missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def BatchListChanges(
+        self,
+        request: _messaging_pb2.BatchListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.BatchListChangesResponse, _abc.Awaitable[_messaging_pb2.BatchListChangesResponse]]:
+        """The same for many users, so that those who come back together cost few calls."""
 
     @_abc_1.abstractmethod
     def ListChangedUsers(

@@ -116,6 +116,8 @@ class ModerationServiceStub:
     """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.BatchListChangesRequest, _moderation_pb2.BatchListChangesResponse]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -209,6 +211,8 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """
     ListChanges: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _aio.UnaryUnaryMultiCallable[_moderation_pb2.BatchListChangesRequest, _moderation_pb2.BatchListChangesResponse]  # type: ignore[assignment]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -485,6 +489,14 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.ListChangesResponse, _abc.Awaitable[_moderation_pb2.ListChangesResponse]]:
         """What was missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def BatchListChanges(
+        self,
+        request: _moderation_pb2.BatchListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.BatchListChangesResponse, _abc.Awaitable[_moderation_pb2.BatchListChangesResponse]]:
+        """The same for many users, so that those who come back together cost few calls."""
 
     @_abc_1.abstractmethod
     def ListChangedUsers(

@@ -124,6 +124,11 @@ class NegotiationServiceStub:
                 request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.BatchListChanges = channel.unary_unary(
+                '/parley.negotiation.v1.NegotiationService/BatchListChanges',
+                request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesRequest.SerializeToString,
+                response_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesResponse.FromString,
+                _registered_method=True)
         self.ListChangedUsers = channel.unary_unary(
                 '/parley.negotiation.v1.NegotiationService/ListChangedUsers',
                 request_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangedUsersRequest.SerializeToString,
@@ -258,6 +263,13 @@ class NegotiationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchListChanges(self, request, context):
+        """The same for many users, so that those who come back together cost few calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListChangedUsers(self, request, context):
         """Those of many users for whom ListChanges may have something between two positions, so that whoever
         follows them need not ask about each after an interruption.
@@ -348,6 +360,11 @@ def add_NegotiationServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesRequest.FromString,
                     response_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'BatchListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchListChanges,
+                    request_deserializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesRequest.FromString,
+                    response_serializer=parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesResponse.SerializeToString,
             ),
             'ListChangedUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListChangedUsers,
@@ -797,6 +814,33 @@ class NegotiationService:
             '/parley.negotiation.v1.NegotiationService/ListChanges',
             parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesRequest.SerializeToString,
             parley_dot_negotiation_dot_v1_dot_negotiation__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.negotiation.v1.NegotiationService/BatchListChanges',
+            parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesRequest.SerializeToString,
+            parley_dot_negotiation_dot_v1_dot_negotiation__pb2.BatchListChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

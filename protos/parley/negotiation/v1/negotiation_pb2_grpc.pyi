@@ -79,6 +79,8 @@ class NegotiationServiceStub:
     """
     ListChanges: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.BatchListChangesRequest, _negotiation_pb2.BatchListChangesResponse]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -135,6 +137,8 @@ class NegotiationServiceAsyncStub(NegotiationServiceStub):
     """
     ListChanges: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
+    BatchListChanges: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.BatchListChangesRequest, _negotiation_pb2.BatchListChangesResponse]  # type: ignore[assignment]
+    """The same for many users, so that those who come back together cost few calls."""
     ListChangedUsers: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
     """Those of many users for whom ListChanges may have something between two positions, so that whoever
     follows them need not ask about each after an interruption.
@@ -284,6 +288,14 @@ class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_negotiation_pb2.ListChangesResponse, _abc.Awaitable[_negotiation_pb2.ListChangesResponse]]:
         """What was missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def BatchListChanges(
+        self,
+        request: _negotiation_pb2.BatchListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_negotiation_pb2.BatchListChangesResponse, _abc.Awaitable[_negotiation_pb2.BatchListChangesResponse]]:
+        """The same for many users, so that those who come back together cost few calls."""
 
     @_abc_1.abstractmethod
     def ListChangedUsers(
