@@ -185,8 +185,8 @@ class Connection(asyncio.BufferedProtocol):
     # Reading.
 
     def _hand_on(self) -> None:
-        """Give the protocol what was read, piece by piece, until it wants no more."""
-        while self._held and not (self._paused or self.closing):
+        """Give the protocol what was read, piece by piece, until it wants no more for now."""
+        while self._held and not (self._paused or self.closing or self._goes_on):
             piece, self._held = self._held[:_PIECE_BYTES], self._held[_PIECE_BYTES:]
             self.protocol.data_received(piece)
 
@@ -213,9 +213,14 @@ class Connection(asyncio.BufferedProtocol):
     def resume(self) -> None:
         """Hand on what waits, in the next turn of the loop: others come in between."""
         self._paused = False
-        if not self._held:
+        if self._held:
+            self.give_turn()
+        else:
             self._read_or_not()
-        elif not self._goes_on:
+
+    def give_turn(self) -> None:
+        """Hand nothing more on in this turn of the loop."""
+        if self._held and not self._goes_on:
             self._goes_on = True
             self.loop.call_soon(self._go_on)
 

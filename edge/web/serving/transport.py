@@ -34,7 +34,8 @@ _WHOLE_TEXT = 0x81
 _WHOLE = frozenset({_WHOLE_TEXT, 0x82})
 _MASKED = 0x80
 _TWO_BYTES = 126
-_LEAST_FRAME = 6
+# Of the beginning of a frame that is kept here.
+_KEPT_BYTES = 4 * 1024
 # Where the parser of `websockets` stands when it has read nothing of a frame.
 _BETWEEN_FRAMES = StreamReader.at_eof.__code__
 
@@ -48,6 +49,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
     # All of uvicorn's as well, for the reason that FrameProtocol gives.
     __slots__ = (
         "_accept",
+        "_begun",
         "_connection",
         "_frames",
         "_take",
@@ -129,6 +131,8 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self._connection = connection
         # By which the handshake is accepted, where uvicorn did not have to read it.
         self._accept = b""
+        # What has come of a frame.
+        self._begun = b""
         # Handles a packet at once, or tells that it has to wait for its turn.
         self._take: Callable[[str | bytes], bool] | None = None
 
@@ -207,7 +211,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(usual_answer(self._accept, subprotocol, self.default_headers))
 
     def take_by(self, take: Callable[[str | bytes], bool]) -> None:
-        """Offer `take` each packet that came alone; those that it leaves, `receive` gives.
+        """Offer `take` each packet that came in one frame; those that it leaves, `receive` gives.
 
         The handshake is over then, and what it said is dropped: it was a fifth of the memory of
         an idle socket.
@@ -226,36 +230,48 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(frame.wire)
         return True
 
-    def _alone(self, data: bytes) -> str | bytes | None:
-        """Read a packet, if that and nothing else is what was received; else None.
+    def _take_packets(self, data: bytes, take: Callable[[str | bytes], bool]) -> bytes:
+        """Hand on what is packets in one frame each; gives the rest, which is for the parser.
 
-        It is what an idle client sends, and one that writes now and then: it is spared the parser,
-        the queue and the task that waits at its end.
+        It is what nearly all clients send, and spared the parser, the queue, and the task that
+        waits at its end. The beginning of a frame is kept until the rest of it comes.
         """
-        if len(data) < _LEAST_FRAME or data[0] not in _WHOLE or data[1] < _MASKED:
-            return None
-        size, start = data[1] & 0x7F, 2
-        if size == _TWO_BYTES:
-            size, start = int.from_bytes(data[2:4], "big"), 4
-        if len(data) != start + 4 + size or size > self.config.ws_max_size:
-            return None
         # In the middle of a frame, or of a packet in several.
         parser: Any = self.conn.parser
         if self.conn.current_size is not None or (
             parser.gi_yieldfrom.gi_code is not _BETWEEN_FRAMES
         ):
-            return None
-        packet = apply_mask(data[start + 4 :], data[start : start + 4])
-        try:
-            return packet.decode() if data[0] == _WHOLE_TEXT else packet
-        except UnicodeDecodeError:
-            return None
+            return data
+        begin, end = 0, len(data)
+        while begin < end:
+            frame = _whole_frame(data, begin, self.config.ws_max_size)
+            if frame is None:
+                break
+            start, stop = frame
+            if stop > end:
+                # Larger ones are not put together again with each piece that comes of them.
+                if stop - begin <= _KEPT_BYTES:
+                    self._begun, end = data[begin:], begin
+                break
+            packet = apply_mask(data[start:stop], data[start - 4 : start])
+            try:
+                taken = take(packet.decode() if data[begin] == _WHOLE_TEXT else packet)
+            except UnicodeDecodeError:
+                break
+            if not taken:
+                break
+            begin = stop
+        if begin:
+            self._connection.give_turn()
+        return data[begin:end]
 
     def data_received(self, data: bytes) -> None:
         if self.handshake_complete:
+            if self._begun:
+                data, self._begun = self._begun + data, b""
             if self._take is not None and not self.read_paused and self.queue.empty():
-                packet = self._alone(data)
-                if packet is not None and self._take(packet):
+                data = self._take_packets(data, self._take)
+                if not data:
                     return
             super().data_received(data)
         else:
@@ -313,3 +329,23 @@ class PacketProtocol(WebSocketsSansIOProtocol):
             self._connection.abort()
         else:
             super().shutdown()
+
+
+def _whole_frame(data: bytes, begin: int, most_bytes: int) -> tuple[int, int] | None:
+    """Where the bytes of a packet in one frame begin and end, which is behind the end of `data`
+    where not all has come yet; None for another frame, or too large a one. RFC 6455, 5.2.
+    """
+    left = len(data) - begin
+    if data[begin] not in _WHOLE:
+        return None
+    if left < 2:
+        return begin + 2, begin + 2
+    if data[begin + 1] < _MASKED:
+        return None
+    size, start = data[begin + 1] & 0x7F, begin + 6
+    if size > _TWO_BYTES:
+        return None
+    if size == _TWO_BYTES:
+        start += 2
+        size = int.from_bytes(data[begin + 2 : begin + 4], "big") if left >= 4 else 0
+    return (start, start + size) if size <= most_bytes else None
