@@ -356,14 +356,16 @@ class Delivery(ABC):
         """Take what the positions of a cursor cover: of each conversation the latest."""
         latest: dict[str, Unconfirmed] = {}
         unconfirmed, pages = self.unconfirmed, positions.get(HISTORY)
-        place = positions[MESSAGING].revision, 0
-        if pages is not None and pages.epoch == self.id:
-            place = place[0], pages.revision
-        while unconfirmed and unconfirmed[0][:2] <= place:
+        page = pages.revision if pages is not None and pages.epoch == self.id else 0
+        beyond = positions[MESSAGING].revision, page + 1
+        count = len(unconfirmed)
+        while unconfirmed and unconfirmed[0] < beyond:
             shown = unconfirmed.popleft()
-            self._count_unconfirmed(-1)
-            before = latest.get(shown.conversation, shown)
-            latest[shown.conversation] = shown._replace(seq=max(shown.seq, before.seq))
+            before = latest.get(shown.conversation)
+            if before is not None and before.seq > shown.seq:
+                shown = shown._replace(seq=before.seq)
+            latest[shown.conversation] = shown
+        self._count_unconfirmed(len(unconfirmed) - count)
         if not unconfirmed:
             self.unconfirmed = _NONE
         return latest.values()

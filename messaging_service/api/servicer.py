@@ -95,7 +95,9 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         command = requests.create_message(request)
         stored = await write_one(self._writer, self._create_message, command)
         self._typing.end(command.actor, stored.message.conversation_id)
-        return pb.CreateMessageResponse(stored=translation.stored_message(stored))
+        response = pb.CreateMessageResponse()
+        translation.fill_stored(response.stored, stored)
+        return response
 
     async def StreamCreateMessages(
         self,
@@ -121,18 +123,15 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         outcomes = await self._writer.submit(
             self._create_message, commands, messages=request.requests
         )
+        response = pb.BatchCreateMessagesResponse()
         for command, outcome in zip(commands, outcomes, strict=True):
+            result = response.results.add()
             if isinstance(outcome, StoredMessage):
                 self._typing.end(command.actor, outcome.message.conversation_id)
-        result = pb.BatchCreateMessagesResponse.Result
-        return pb.BatchCreateMessagesResponse(
-            results=[
-                result(stored=translation.stored_message(outcome))
-                if isinstance(outcome, StoredMessage)
-                else result(status=self._failures.status(outcome))
-                for outcome in outcomes
-            ]
-        )
+                translation.fill_stored(result.stored, outcome)
+            else:
+                result.status.CopyFrom(self._failures.status(outcome))
+        return response
 
     async def EditMessage(
         self, request: pb.EditMessageRequest, context: Context

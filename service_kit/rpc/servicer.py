@@ -30,6 +30,12 @@ def timestamp(milliseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
 
 
+def set_time(target: Timestamp, milliseconds: int) -> None:
+    """Set a time in its place in a message."""
+    seconds, rest = divmod(milliseconds, 1000)
+    target.seconds, target.nanos = seconds, rest * 1_000_000
+
+
 def optional_timestamp(milliseconds: int | None) -> Timestamp | None:
     """Give a time, or none: for fields that may be missing."""
     return None if milliseconds is None else timestamp(milliseconds)
