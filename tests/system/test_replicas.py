@@ -121,7 +121,7 @@ async def test_a_process_that_is_frozen_in_its_transaction_stops_others_for_a_mo
                         # Not a VACUUM, which may wait for it as well.
                         "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
                         " WHERE NOT granted AND relation = 'messages'::regclass"
-                        " AND query ILIKE '%INSERT INTO messages%'"
+                        " AND application_name = 'parley writer'"
                     ).fetchone()
                     == (1,)
                 )
