@@ -5,11 +5,12 @@ Every service has the same three RPCs to be followed by, each in messages of its
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
+    contextmanager,
     nullcontext,
 )
 from functools import partial
@@ -301,11 +302,8 @@ class Backend:
 
         async def attempt(left: float) -> Any:
             metadata = self._present()
-            try:
+            with _where_served():
                 return await self._stub.BatchListChanges(request, timeout=left, metadata=metadata)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                    raise
             # A replica of an earlier version is asked for each.
             pages = await asyncio.gather(
                 *(
@@ -366,11 +364,8 @@ class Backend:
 
         async def attempt(left: float) -> Any:
             request = self.contract.StreamUpdateWatchRequest(update=update)
-            try:
+            with _where_served():
                 return (await updates.ask(request, left)).answer
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                    raise
             # A replica of an earlier version has no stream for it.
             return await stub.UpdateWatch(update, timeout=left, metadata=self._present())
 
@@ -412,6 +407,16 @@ class Backend:
         for exchange in self._exchanges:
             exchange.close()
         await self._channel.close()
+
+
+@contextmanager
+def _where_served() -> Iterator[None]:
+    """Go on behind the block where a replica of an earlier version lacks the RPC called in it."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise
 
 
 def _stamp(traced: Callable[[Any], Any], item: Any) -> None:

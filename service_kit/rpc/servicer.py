@@ -26,8 +26,9 @@ Result = TypeVar("Result")
 @lru_cache(maxsize=256)
 def timestamp(milliseconds: int) -> Timestamp:
     """Give a time. It is shared: whatever takes it copies it, as fields of messages do."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
+    made = Timestamp()
+    set_time(made, milliseconds)
+    return made
 
 
 def set_time(target: Timestamp, milliseconds: int) -> None:
