@@ -360,7 +360,7 @@ def _each_on_postgresql(element: _Each, compiler: SQLCompiler, **_options: Any) 
 
 
 def _typed(value: str, wanted: TypeEngine[Any], compiler: SQLCompiler) -> str:
-    """What is text in JSON, as a type of PostgreSQL."""
+    """Cast what is text in JSON to a type of PostgreSQL."""
     if isinstance(wanted, String):
         return value
     return f"({value})::{wanted.compile(dialect=compiler.dialect)}"
